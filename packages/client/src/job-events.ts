@@ -1,0 +1,90 @@
+import type { ListenerErrorEvent } from '@gearman/events';
+import type { ClosedError, NoServersError, ServerError } from '@gearman/pool';
+import type { JobRef } from '@gearman/protocol';
+import type {
+  JobCancelledError,
+  JobExceptionError,
+  JobFailedError,
+  JobLostError,
+  QueueFullError,
+  ResponseTimeoutError,
+  SubmitTimeoutError,
+  SubmitUnknownError,
+} from './errors.ts';
+
+/** How far a job says it is. */
+export interface JobProgress {
+  readonly numerator: number;
+  readonly denominator: number;
+  /** `numerator / denominator`; 0 when the denominator is 0. */
+  readonly fraction: number;
+}
+
+/** The job is over without a result. Each of these is a job's last event, and its error is what the promise rejects with. */
+export type JobFailure =
+  /** The worker gave up, or the server refused the job, or every server had been given up. */
+  | {
+      readonly type: 'fail';
+      readonly error: JobFailedError | QueueFullError | ServerError | NoServersError;
+    }
+  /** The worker threw. */
+  | { readonly type: 'exception'; readonly error: JobExceptionError }
+  /** One of the three time-outs ran out. */
+  | {
+      readonly type: 'timeout';
+      readonly error: SubmitTimeoutError | SubmitUnknownError | ResponseTimeoutError;
+    }
+  /** The connection is gone, or the client or its pool was closed. */
+  | { readonly type: 'lost'; readonly error: JobLostError | SubmitUnknownError | ClosedError }
+  /** The caller gave it up: its signal, or `detach()`. */
+  | { readonly type: 'cancelled'; readonly error: JobCancelledError };
+
+/** The job is over, with its result. */
+export interface JobCompletion<O = Uint8Array> {
+  readonly type: 'complete';
+  readonly value: O;
+  /** The result as it came. */
+  readonly bytes: Uint8Array;
+}
+
+/** Everything a job tells, discriminated on `type`. Exactly one {@link JobCompletion} or {@link JobFailure} comes last. */
+export type JobEvent<O = Uint8Array> =
+  /** The job was handed to the connection to `server` (`host:port`). */
+  | { readonly type: 'submitted'; readonly server: string }
+  /** The server took it. */
+  | { readonly type: 'created'; readonly ref: JobRef }
+  /** The worker reported progress. */
+  | ({ readonly type: 'status' } & JobProgress)
+  /** The worker sent a part of the result. */
+  | { readonly type: 'data'; readonly bytes: Uint8Array }
+  /** The worker sent a warning; the job goes on. `text` is the same as UTF-8. */
+  | { readonly type: 'warning'; readonly bytes: Uint8Array; readonly text: string }
+  | JobCompletion<O>
+  | JobFailure
+  | ListenerErrorEvent;
+
+/** What a job is doing, as far as its client knows. */
+export type JobState<O = Uint8Array> =
+  /** It waits for a connection. Nothing was sent. */
+  | { readonly name: 'waiting' }
+  /** It was sent to `server` and not answered yet. */
+  | { readonly name: 'submitted'; readonly server: string }
+  /** The server has it: queued or running, only a status query can tell. */
+  | { readonly name: 'created'; readonly ref: JobRef }
+  | { readonly name: 'complete'; readonly event: JobCompletion<O> }
+  | { readonly name: 'failed'; readonly event: JobFailure };
+
+/** True for the event after which a job says nothing more. */
+export function isLastEvent<O>(event: JobEvent<O>): event is JobCompletion<O> | JobFailure {
+  switch (event.type) {
+    case 'complete':
+    case 'fail':
+    case 'exception':
+    case 'timeout':
+    case 'lost':
+    case 'cancelled':
+      return true;
+    default:
+      return false;
+  }
+}

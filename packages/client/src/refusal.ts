@@ -1,0 +1,13 @@
+import type { ServerError } from '@gearman/pool';
+import { QueueFullError } from './errors.ts';
+
+/**
+ * The error for a submit that was answered with ERROR.
+ *
+ * gearmand says `QUEUE_ERROR` for a full queue and for a store that failed; only the text tells them apart. java-service
+ * says `queue_full`.
+ */
+export function refusal(functionName: string, error: ServerError): QueueFullError | ServerError {
+  const isFull = /queue.is.full/i.test(error.serverText) || /^queue_full$/i.test(error.serverCode);
+  return isFull ? new QueueFullError(functionName, error.server, { cause: error }) : error;
+}

@@ -1,0 +1,49 @@
+import type { ClosedError, Connection, NoServersError, ReplyHandler } from '@gearman/pool';
+import type { FunctionName, Packet, UniqueId } from '@gearman/protocol';
+import type { Priority } from './options.ts';
+
+const FOREGROUND = { high: 'SUBMIT_JOB_HIGH', normal: 'SUBMIT_JOB', low: 'SUBMIT_JOB_LOW' } as const;
+const BACKGROUND = {
+  high: 'SUBMIT_JOB_HIGH_BG',
+  normal: 'SUBMIT_JOB_BG',
+  low: 'SUBMIT_JOB_LOW_BG',
+} as const;
+
+/** The packets that submit a job. */
+export type SubmitPacket = Packet<
+  (typeof FOREGROUND)[keyof typeof FOREGROUND] | (typeof BACKGROUND)[keyof typeof BACKGROUND]
+>;
+
+/** The packet that submits a job. */
+export function submitPacket(
+  background: boolean,
+  priority: Priority,
+  functionName: FunctionName,
+  uniqueId: UniqueId,
+  workload: Uint8Array,
+): SubmitPacket {
+  const type = (background ? BACKGROUND : FOREGROUND)[priority];
+  return { type, magic: 'REQ', functionName, uniqueId, workload };
+}
+
+/** A job on its way to a server, as the dispatcher sees it. It ends with a call of `Dispatcher.settle()`. */
+export interface Submission extends ReplyHandler<Packet<'JOB_CREATED'>> {
+  /** What to send. Forgotten once it was sent: a payload may be large. */
+  packet: SubmitPacket | undefined;
+  /** The unique id that chooses the server, if the caller gave one. */
+  readonly routeBy: string | undefined;
+  readonly submitTimeoutMs: number;
+  readonly createdTimeoutMs: number;
+  /** When {@link onDeadline} is due, on the clock's monotonic scale. */
+  deadlineMs: number;
+  /** The packet was handed to this connection. */
+  onSent(connection: Connection): void;
+  onDeadline(): void;
+  onAbort(reason: unknown): void;
+  /** No server will ever take it. */
+  onUnsendable(error: NoServersError | ClosedError): void;
+  /** The client closes. Whoever can still hope for an answer may stay a little. */
+  onClosing(error: ClosedError): void;
+  /** The client is closed, or its pool: now it must end. */
+  onClosed(error: ClosedError): void;
+}

@@ -1,0 +1,13 @@
+// What applications meet.
+
+export type { Clock, Timer } from './clock.ts';
+export { systemClock } from './clock.ts';
+export { type Logger, silentLogger } from './logger.ts';
+export { type EventOf, type ListenerErrorEvent, TypedEmitter, type TypedEvent } from './typed-emitter.ts';
+
+// What the other packages build on.
+
+export { Observable } from 'rxjs';
+export { iterateEvents } from './iterate.ts';
+export { type EventSource, observe } from './observe.ts';
+export { type OptionsSchema, parseOptions } from './options.ts';

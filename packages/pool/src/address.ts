@@ -1,0 +1,86 @@
+import { InvalidArgumentError } from '@gearman/protocol';
+
+/** Where a job server listens. */
+export type ServerAddress =
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly kind: 'unix'; readonly path: string };
+
+/**
+ * One job server: `host`, `host:port`, `[v6]:port`, `unix:/path`, or an object.
+ */
+export type ServerInput =
+  | string
+  | { readonly host: string; readonly port?: number | undefined }
+  | { readonly path: string };
+
+/** The port that IANA gave Gearman. */
+export const DEFAULT_PORT = 4730;
+
+/**
+ * Reads one or more addresses; a string may hold several, separated by commas.
+ *
+ * @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT` naming the address that cannot be read
+ */
+export function parseServers(input: ServerInput | readonly ServerInput[]): ServerAddress[] {
+  const list: readonly ServerInput[] = Array.isArray(input) ? input : [input as ServerInput];
+  const addresses = list.flatMap((item) =>
+    typeof item === 'string'
+      ? item
+          .split(',')
+          .map((text) => text.trim())
+          .filter((text) => text !== '')
+          .map(parseAddress)
+      : [fromObject(item)],
+  );
+  if (addresses.length === 0) throw new InvalidArgumentError('no job server is given; expected host:port');
+  const seen = new Map(addresses.map((address) => [serverName(address), address]));
+  return [...seen.values()];
+}
+
+/** The name of a server in events, errors and job references: `host:port`, `[v6]:port` or `unix:/path`. */
+export function serverName(address: ServerAddress): string {
+  if (address.kind === 'unix') return `unix:${address.path}`;
+  return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
+}
+
+function fromObject(item: Exclude<ServerInput, string>): ServerAddress {
+  if ('path' in item) return unix(item.path, item.path);
+  return tcp(item.host, item.port ?? DEFAULT_PORT, item.host);
+}
+
+function parseAddress(text: string): ServerAddress {
+  if (text.startsWith('unix:')) return unix(text.slice('unix:'.length), text);
+  if (text.startsWith('/')) return unix(text, text);
+  if (text.startsWith('[')) {
+    const end = text.indexOf(']');
+    const rest = text.slice(end + 1);
+    if (end < 0 || (rest !== '' && !rest.startsWith(':'))) throw badAddress(text);
+    return tcp(text.slice(1, end), rest === '' ? DEFAULT_PORT : portOf(rest.slice(1), text), text);
+  }
+  const colon = text.indexOf(':');
+  // More than one colon without brackets is a bare IPv6 address.
+  if (colon < 0 || colon !== text.lastIndexOf(':')) return tcp(text, DEFAULT_PORT, text);
+  return tcp(text.slice(0, colon), portOf(text.slice(colon + 1), text), text);
+}
+
+function unix(path: string, text: string): ServerAddress {
+  if (path === '' || path.includes('\0')) throw badAddress(text);
+  return { kind: 'unix', path };
+}
+
+function tcp(host: string, port: number, text: string): ServerAddress {
+  if (!/^[^\s\0]+$/.test(host) || !Number.isInteger(port) || port < 1 || port > 65_535)
+    throw badAddress(text);
+  return { kind: 'tcp', host, port };
+}
+
+function portOf(digits: string, text: string): number {
+  if (!/^\d{1,5}$/.test(digits)) throw badAddress(text);
+  return Number(digits);
+}
+
+function badAddress(text: string): InvalidArgumentError {
+  return new InvalidArgumentError(
+    `"${text}" is not a server address; expected host, host:port, [ipv6]:port or unix:/path`,
+  );
+}

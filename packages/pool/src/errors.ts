@@ -1,0 +1,89 @@
+import { GearmanError } from '@gearman/protocol';
+
+/** Why one server could not be used. */
+export interface ServerFailure {
+  /** The server as `host:port`. */
+  readonly server: string;
+  /** The last error of its connection; undefined while nothing has failed yet. */
+  readonly error: Error | undefined;
+}
+
+/** A connection could not be opened. An event, not an exception: the pool tries again. */
+export class ConnectError extends GearmanError {
+  override readonly name = 'ConnectError';
+  readonly code = 'ERR_GEARMAN_CONNECT';
+  override readonly retryable = true;
+  readonly server: string;
+
+  constructor(server: string, reason: string, options?: ErrorOptions) {
+    super(`${server}: ${reason}`, options);
+    this.server = server;
+  }
+}
+
+/** No job server could be used in the time given. Nothing was sent. */
+export class NoServersError extends GearmanError {
+  override readonly name = 'NoServersError';
+  readonly code = 'ERR_GEARMAN_NO_SERVERS';
+  override readonly retryable = true;
+  /** Each server and why it failed. */
+  readonly failures: readonly ServerFailure[];
+
+  constructor(message: string, failures: readonly ServerFailure[]) {
+    super(message);
+    this.failures = failures;
+  }
+}
+
+/** A connection that was open is gone. What had been sent and not answered may or may not have happened. */
+export class ConnectionLostError extends GearmanError {
+  override readonly name = 'ConnectionLostError';
+  readonly code = 'ERR_GEARMAN_CONNECTION_LOST';
+  readonly server: string;
+  /** Why, in words. */
+  readonly reason: string;
+
+  constructor(server: string, reason: string, options?: ErrorOptions) {
+    super(`connection to ${server} lost: ${reason}`, options);
+    this.server = server;
+    this.reason = reason;
+  }
+}
+
+/** The server did not answer a request in time. Whether it acted on it is unknown. */
+export class ReplyTimeoutError extends GearmanError {
+  override readonly name = 'ReplyTimeoutError';
+  readonly code = 'ERR_GEARMAN_REPLY_TIMEOUT';
+  readonly server: string;
+  readonly timeoutMs: number;
+
+  constructor(server: string, request: string, timeoutMs: number) {
+    super(`${server} did not answer ${request} within ${timeoutMs} ms`);
+    this.server = server;
+    this.timeoutMs = timeoutMs;
+  }
+}
+
+/** The server answered with an ERROR packet, or with an `ERR` line to a text command. */
+export class ServerError extends GearmanError {
+  override readonly name = 'ServerError';
+  readonly code = 'ERR_GEARMAN_SERVER';
+  readonly server: string;
+  /** The server's own code, for example `QUEUE_ERROR`. */
+  readonly serverCode: string;
+  /** The server's own text. */
+  readonly serverText: string;
+
+  constructor(server: string, serverCode: string, serverText: string) {
+    super(`${server} refused: ${serverCode}${serverText === '' ? '' : ` (${serverText})`}`);
+    this.server = server;
+    this.serverCode = serverCode;
+    this.serverText = serverText;
+  }
+}
+
+/** The pool, client, worker or admin was closed before or while this was asked for. */
+export class ClosedError extends GearmanError {
+  override readonly name = 'ClosedError';
+  readonly code = 'ERR_GEARMAN_CLOSED';
+}

@@ -1,0 +1,61 @@
+import { InvalidArgumentError } from '@gearman/protocol';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { parseServers, type ServerInput, serverName } from '../../src/address.ts';
+
+describe('parseServers', () => {
+  test.each<[ServerInput | ServerInput[], string[]]>([
+    ['jobs', ['jobs:4730']],
+    ['jobs:7003', ['jobs:7003']],
+    ['10.0.0.1', ['10.0.0.1:4730']],
+    ['::1', ['[::1]:4730']],
+    ['[::1]', ['[::1]:4730']],
+    ['[fe80::1]:7003', ['[fe80::1]:7003']],
+    ['unix:/run/gearmand.sock', ['unix:/run/gearmand.sock']],
+    ['/run/gearmand.sock', ['unix:/run/gearmand.sock']],
+    [' a , b:1 ,, ', ['a:4730', 'b:1']],
+    [
+      ['a', 'b,c', { host: 'd', port: 5 }, { host: '::1' }, { path: '/s' }],
+      ['a:4730', 'b:4730', 'c:4730', 'd:5', '[::1]:4730', 'unix:/s'],
+    ],
+    [['a', 'a:4730', { host: 'a' }], ['a:4730']],
+  ])('reads %j', (input, names) => {
+    expect(parseServers(input).map(serverName)).toEqual(names);
+  });
+
+  test.each<ServerInput | ServerInput[]>([
+    '',
+    ' , ',
+    [],
+    'a:',
+    'a:0',
+    'a:65536',
+    'a:123456',
+    'a:x',
+    'a:-1',
+    ':4730',
+    '[::1',
+    '[::1]4730',
+    '[]:1',
+    'a b:1',
+    'unix:',
+    { host: '' },
+    { host: 'a', port: 1.5 },
+    { path: '' },
+    { path: '/a\0b' },
+  ])('refuses %j and says what it expects', (input) => {
+    expect(() => parseServers(input)).toThrow(InvalidArgumentError);
+    expect(() => parseServers(input)).toThrow(/expected host/);
+  });
+
+  test('reads back every name it gives', () => {
+    const host = fc.oneof(fc.domain(), fc.ipV4(), fc.ipV6());
+    fc.assert(
+      fc.property(host, fc.integer({ min: 1, max: 65_535 }), (name, port) => {
+        const [address] = parseServers({ host: name, port });
+        expect(address).toEqual({ kind: 'tcp', host: name, port });
+        if (address !== undefined) expect(parseServers(serverName(address))).toEqual([address]);
+      }),
+    );
+  });
+});

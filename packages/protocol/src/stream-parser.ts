@@ -1,0 +1,64 @@
+import { LineParser, type LineParserOptions } from './line-parser.ts';
+import type { StreamMessage } from './messages.ts';
+import { PacketParser, type PacketParserOptions } from './packet-parser.ts';
+
+/** Options of {@link StreamParser}. */
+export interface StreamParserOptions extends PacketParserOptions, LineParserOptions {}
+
+/**
+ * Reads a connection on which packets and text lines may alternate.
+ *
+ * The first byte of each message decides: `00` starts a packet, anything else a line. Chunking, ownership of bytes and
+ * errors are those of {@link PacketParser} and {@link LineParser}.
+ *
+ * @example
+ * ```ts
+ * const parser = new StreamParser();
+ * for await (const chunk of socket) {
+ *   for (const message of parser.push(chunk)) console.log(message.type);
+ * }
+ * ```
+ */
+export class StreamParser {
+  readonly #packets: PacketParser;
+  readonly #lines: LineParser;
+
+  constructor(options: StreamParserOptions = {}) {
+    this.#packets = new PacketParser(options);
+    this.#lines = new LineParser(options);
+  }
+
+  /** True after an `INVALID` message; all further input is ignored. */
+  get failed(): boolean {
+    return this.#packets.failed || this.#lines.failed;
+  }
+
+  /** True between messages: nothing is buffered, nothing is being skipped. */
+  get idle(): boolean {
+    return this.#packets.idle && this.#lines.idle;
+  }
+
+  /** Bytes of an unfinished message held in memory. */
+  get bufferedBytes(): number {
+    return this.#packets.bufferedBytes + this.#lines.bufferedBytes;
+  }
+
+  /** Feeds one chunk and returns what it completed. */
+  push(chunk: Uint8Array): StreamMessage[] {
+    const messages: StreamMessage[] = [];
+    let at = 0;
+    while (at < chunk.length && !this.failed) {
+      const inPacket = !this.#packets.idle || (this.#lines.idle && chunk[at] === 0);
+      at = inPacket ? this.#packets.consume(chunk, at, messages) : this.#lines.consume(chunk, at, messages);
+    }
+    if (at > 0 && this.failed) this.#placeInvalid(messages);
+    return messages;
+  }
+
+  /** Each of the two parsers counts only its own bytes. */
+  #placeInvalid(messages: StreamMessage[]): void {
+    const invalid = messages.pop();
+    if (invalid?.type !== 'INVALID') return;
+    messages.push({ ...invalid, offsetBytes: this.#packets.offsetBytes + this.#lines.offsetBytes });
+  }
+}

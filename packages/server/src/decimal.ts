@@ -1,0 +1,30 @@
+const TWO_TO_63 = 2 ** 63;
+
+/**
+ * The number a text begins with, read as C's `strtoll` does: blanks, a sign, digits; whatever follows is ignored and
+ * no digits at all mean 0. Undefined when it does not fit in 64 bits.
+ */
+export function leadingInteger(text: string): number | undefined {
+  let at = 0;
+  while (isBlank(text.charCodeAt(at))) at++;
+  const negative = text[at] === '-';
+  if (negative || text[at] === '+') at++;
+  let value = 0;
+  for (; at < text.length; at++) {
+    const digit = text.charCodeAt(at) - 0x30;
+    if (digit < 0 || digit > 9) break;
+    value = value * 10 + digit;
+    if (value >= TWO_TO_63) return undefined;
+  }
+  return negative ? -value : value;
+}
+
+/** The same, kept as gearmand keeps status numbers: an unsigned 32-bit integer, wrapped. */
+export function leadingUint32(text: string): number {
+  // `>>> 0` is exact up to 2^53 and takes the lower 32 bits of what came before that.
+  return (leadingInteger(text) ?? 0xffffffff) >>> 0;
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || (code >= 0x09 && code <= 0x0d);
+}

@@ -1,0 +1,432 @@
+import { leadingUint32 } from '../decimal.ts';
+import { FunctionTable } from './function-table.ts';
+import type { GearmanFunction } from './gearman-function.ts';
+import { isAbandoned, Job, type Priority } from './job.ts';
+import { JobLife } from './job-life.ts';
+import { findTwin, JobTable } from './job-table.ts';
+import { type EngineClock, JobTimers } from './job-timers.ts';
+import type { EngineObserver } from './observer.ts';
+import { keepPayload } from './payload.ts';
+import { Peer, type PeerPort, Registration } from './peer.ts';
+import { Turns } from './turns.ts';
+import { type WakeUpMode, WakeUps } from './wake-ups.ts';
+import { Watchers } from './watchers.ts';
+
+/** The rules of the engine that can be chosen. */
+export interface EngineOptions {
+  readonly clock: EngineClock;
+  /** What every handle begins with; must differ from every earlier server's. */
+  readonly handlePrefix: string;
+  readonly jobRetries: number;
+  readonly requeue: 'head' | 'tail';
+  readonly workerWakeup: WakeUpMode;
+  readonly wakeupLookMs: number;
+  readonly maxFunctions: number;
+  readonly maxFunctionsPerConnection: number;
+  readonly maxQueueBytes: number;
+  readonly observer?: EngineObserver | undefined;
+}
+
+/** What a submit asks for. */
+export interface Submission {
+  readonly functionName: string;
+  readonly uniqueId: string;
+  readonly workload: Uint8Array;
+  readonly priority: Priority;
+  readonly background: boolean;
+  /** Not before this moment, in milliseconds since 1970; 0 means now. */
+  readonly runAtMs: number;
+  readonly reducer: string | undefined;
+}
+
+/** Why a submit made no job. */
+export type SubmitRefusal =
+  | 'unique-too-large'
+  | 'reducer-too-large'
+  | 'too-many-functions'
+  | 'queue-full'
+  | 'memory-full'
+  | 'shutting-down';
+
+const MAX_UNIQUE_BYTES = 64;
+const MAX_CLIENT_ID_BYTES = 127;
+const WATCHER_BYTES = 100;
+
+/**
+ * The job system: submit, grab, progress, finish, cancel, lose a worker, time passes.
+ *
+ * Commands in, effects out through {@link PeerPort} and {@link EngineObserver}. No socket, no packet, no timer and no
+ * promise: whoever owns it calls {@link advance} after {@link nextDelayMs}.
+ */
+export class Engine {
+  readonly #options: EngineOptions;
+  readonly #functions: FunctionTable;
+  readonly #jobs: JobTable;
+  readonly #timers: JobTimers;
+  readonly #wakeUps: WakeUps;
+  readonly #turns: Turns;
+  readonly #life: JobLife;
+  readonly #peers = new Set<Peer>();
+  #lastPeerId = 0;
+  readonly #watchers = new Watchers();
+  #draining = false;
+
+  constructor(options: EngineOptions) {
+    const { clock, observer } = options;
+    this.#options = options;
+    this.#functions = new FunctionTable(options.maxFunctions);
+    this.#jobs = new JobTable(options.handlePrefix);
+    this.#timers = new JobTimers(clock);
+    this.#wakeUps = new WakeUps(options.workerWakeup, options.wakeupLookMs, () => clock.monotonicMs());
+    this.#turns = new Turns(this.#functions);
+    this.#life = new JobLife({
+      functions: this.#functions,
+      jobs: this.#jobs,
+      timers: this.#timers,
+      wakeUps: this.#wakeUps,
+      watchers: this.#watchers,
+      observer,
+      jobRetries: options.jobRetries,
+      requeue: options.requeue,
+    });
+  }
+
+  // Connections
+
+  connect(port: PeerPort, address: string, exceptions: boolean): Peer {
+    const peer = new Peer(++this.#lastPeerId, port, address, exceptions);
+    this.#peers.add(peer);
+    return peer;
+  }
+
+  /** The connection is gone: its jobs go back to their queues, jobs that only it waited for are given up. */
+  disconnect(peer: Peer): void {
+    if (!this.#peers.delete(peer)) return;
+    peer.connected = false;
+    for (let watcher = peer.watching; watcher !== undefined; watcher = peer.watching) {
+      const { job } = watcher;
+      this.#watchers.detach(watcher);
+      // A running job is left to its worker, which cannot be told.
+      if (isAbandoned(job) && job.state !== 'running') this.#life.end(job, 'abandoned');
+    }
+    const wokenFor = peer.sleep === 'awake' ? undefined : this.#wakeUps.wakeUp(peer);
+    this.#unregisterAll(peer);
+    this.#giveBackAll(peer, 'worker-lost');
+    if (wokenFor !== undefined) this.#wakeUps.refill(wokenFor);
+  }
+
+  // Workers
+
+  /** @returns false when the connection, or the server, has too many functions */
+  canDo(peer: Peer, functionName: string, timeoutMs: number): boolean {
+    if (peer.registrationCount >= this.#options.maxFunctionsPerConnection) return false;
+    const fn = this.#function(functionName);
+    if (fn === undefined) return false;
+    const registration = new Registration(peer, fn, timeoutMs);
+    peer.registrations ??= new Map();
+    registration.olderTwin = peer.registrations.get(fn);
+    peer.registrations.set(fn, registration);
+    peer.registrationCount++;
+    fn.registrationCount++;
+    this.#turns.add(registration);
+    this.#functions.noteUse(fn);
+    if (peer.sleep === 'asleep') {
+      fn.addSleeper(registration);
+      this.#wakeUps.refill(fn);
+    }
+    return true;
+  }
+
+  /** Withdraws a function; its jobs that this connection runs go back. */
+  cantDo(peer: Peer, functionName: string): void {
+    const fn = this.#functions.get(functionName);
+    if (fn === undefined || peer.registrations?.has(fn) !== true) return;
+    this.#unregister(peer, fn);
+    this.#giveBackAll(peer, 'function-withdrawn', fn);
+    this.#functions.noteUse(fn);
+  }
+
+  /** Withdraws all functions; all jobs that this connection runs go back. */
+  resetAbilities(peer: Peer): void {
+    this.#unregisterAll(peer);
+    this.#giveBackAll(peer, 'function-withdrawn');
+  }
+
+  setClientId(peer: Peer, clientId: string): void {
+    peer.clientId = clientId.slice(0, MAX_CLIENT_ID_BYTES);
+  }
+
+  /** The worker wants to be told of the next job: at once, if one waits already. */
+  preSleep(peer: Peer): void {
+    if (this.#turns.hasNext(peer)) {
+      const wokenFor = this.#wakeUps.wakeUp(peer);
+      peer.port.noop();
+      if (wokenFor !== undefined) this.#wakeUps.refill(wokenFor);
+    } else {
+      this.#wakeUps.fallAsleep(peer);
+    }
+  }
+
+  /** Gives the worker the job whose turn it is. */
+  grab(peer: Peer): Job | undefined {
+    const wokenFor = peer.sleep === 'awake' ? undefined : this.#wakeUps.wakeUp(peer);
+    const job = this.#turns.next(peer);
+    if (job !== undefined) this.#life.run(job, peer);
+    if (wokenFor !== undefined) this.#wakeUps.refill(wokenFor);
+    return job;
+  }
+
+  // What workers say about their jobs. Each returns false when this connection has no such job.
+
+  workData(peer: Peer, handle: string, data: Uint8Array): boolean {
+    const job = this.#runningJob(peer, handle);
+    if (job === undefined) return false;
+    for (let to = job.watchers; to !== undefined; to = to.nextOfJob) to.peer.port.data(handle, data);
+    return true;
+  }
+
+  workWarning(peer: Peer, handle: string, data: Uint8Array): boolean {
+    const job = this.#runningJob(peer, handle);
+    if (job === undefined) return false;
+    for (let to = job.watchers; to !== undefined; to = to.nextOfJob) to.peer.port.warning(handle, data);
+    return true;
+  }
+
+  /** The numbers are kept as unsigned 32-bit integers and passed on as they are. */
+  workStatus(peer: Peer, handle: string, numerator: string, denominator: string): boolean {
+    const job = this.#runningJob(peer, handle);
+    if (job === undefined) return false;
+    job.numerator = leadingUint32(numerator);
+    job.denominator = leadingUint32(denominator);
+    for (let to = job.watchers; to !== undefined; to = to.nextOfJob) {
+      to.peer.port.status(handle, numerator, denominator);
+    }
+    return true;
+  }
+
+  workComplete(peer: Peer, handle: string, data: Uint8Array): boolean {
+    const job = this.#runningJob(peer, handle);
+    if (job === undefined) return false;
+    for (let to = job.watchers; to !== undefined; to = to.nextOfJob) to.peer.port.complete(handle, data);
+    this.#life.finish(job, 'complete');
+    return true;
+  }
+
+  workFail(peer: Peer, handle: string): boolean {
+    const job = this.#runningJob(peer, handle);
+    if (job === undefined) return false;
+    for (let to = job.watchers; to !== undefined; to = to.nextOfJob) to.peer.port.fail(handle);
+    this.#life.finish(job, 'fail');
+    return true;
+  }
+
+  /** Ends the job. Clients that did not ask for exceptions are told that it failed. */
+  workException(peer: Peer, handle: string, data: Uint8Array): boolean {
+    const job = this.#runningJob(peer, handle);
+    if (job === undefined) return false;
+    for (let to = job.watchers; to !== undefined; to = to.nextOfJob) {
+      if (to.peer.exceptions) to.peer.port.exception(handle, data);
+      else to.peer.port.fail(handle);
+    }
+    this.#life.finish(job, 'exception');
+    return true;
+  }
+
+  // Clients
+
+  /** Makes a job, or attaches the client to the one with the same function and unique id. */
+  submit(peer: Peer, submission: Submission): Job | SubmitRefusal {
+    const { functionName, uniqueId, workload, priority, background, runAtMs, reducer } = submission;
+    if (uniqueId.length > MAX_UNIQUE_BYTES) return 'unique-too-large';
+    if (reducer !== undefined && reducer.length > MAX_UNIQUE_BYTES) return 'reducer-too-large';
+    if (this.#draining) return 'shutting-down';
+    const fn = this.#function(functionName);
+    if (fn === undefined) return 'too-many-functions';
+    const twin = findTwin(fn, uniqueId, workload);
+    if (this.sizeBytes + (twin === undefined ? workload.length : 0) > this.#options.maxQueueBytes)
+      return 'memory-full';
+    if (twin !== undefined) {
+      if (background) twin.background = true;
+      else this.#watchers.attach(twin, peer);
+      return twin;
+    }
+    const limit = fn.maxQueue[priority];
+    if (limit > 0 && fn.total >= limit) return 'queue-full';
+    const job = new Job(
+      this.#jobs.takeNumber(),
+      fn,
+      uniqueId,
+      keepPayload(workload),
+      priority,
+      background,
+      reducer,
+    );
+    if (!background) this.#watchers.attach(job, peer);
+    this.#life.begin(job, runAtMs);
+    return job;
+  }
+
+  handleOf(job: Job): string {
+    return this.#jobs.handleOf(job);
+  }
+
+  /** The job of a handle, unless it has ended. */
+  find(handle: string): Job | undefined {
+    const job = this.#jobs.find(handle);
+    return job?.state === 'cancelled' ? undefined : job;
+  }
+
+  /** The newest job with this unique id, of whatever function. */
+  findUnique(uniqueId: string): Job | undefined {
+    return this.#jobs.findUnique(uniqueId);
+  }
+
+  // Administrators
+
+  /** Ends a job for good. @returns false when there is no such job */
+  cancel(handle: string): boolean {
+    const job = this.find(handle);
+    if (job === undefined) return false;
+    this.#life.cancel(job);
+    return true;
+  }
+
+  /** @returns false when the server has too many functions */
+  createFunction(name: string): boolean {
+    const fn = this.#function(name);
+    if (fn === undefined) return false;
+    fn.pinned = true;
+    this.#functions.noteUse(fn);
+    return true;
+  }
+
+  /** Forgets a function that nobody uses. */
+  dropFunction(name: string): 'dropped' | 'in-use' | 'has-jobs' | 'unknown' {
+    const fn = this.#functions.get(name);
+    if (fn === undefined) return 'unknown';
+    if (fn.registrationCount > 0 || fn.running > 0) return 'in-use';
+    if (fn.total > 0) return 'has-jobs';
+    this.#wakeUps.forget(fn);
+    this.#functions.delete(fn);
+    this.#options.observer?.functionDropped(name);
+    return 'dropped';
+  }
+
+  /** The function of exactly this name, or else all whose names differ only in letter case. */
+  functionNames(name: string): string[] {
+    if (this.#functions.get(name) !== undefined) return [name];
+    const lower = name.toLowerCase();
+    const names: string[] = [];
+    for (const fn of this.#functions.values()) if (fn.name.toLowerCase() === lower) names.push(fn.name);
+    return names;
+  }
+
+  /** Sets how many jobs a submit of each priority may find; 0 means any number. Unknown functions stay unknown. */
+  setMaxQueue(name: string, limits: readonly [high: number, normal: number, low: number]): void {
+    const fn = this.#functions.get(name);
+    if (fn === undefined) return;
+    fn.maxQueue = limits;
+    fn.pinned = true;
+    this.#functions.noteUse(fn);
+  }
+
+  /** From now on submits are refused, everything else goes on. */
+  drain(): void {
+    this.#draining = true;
+  }
+
+  // Time
+
+  /** In how many milliseconds {@link advance} has something to do; undefined for nothing. */
+  nextDelayMs(): number | undefined {
+    return this.#timers.nextDelayMs(this.#wakeUps.nextAt);
+  }
+
+  /** Does what is due by now. */
+  advance(): void {
+    this.#life.startDue();
+    this.#life.timeOut();
+    this.#wakeUps.advance();
+  }
+
+  // Queries
+
+  functions(): IterableIterator<GearmanFunction> {
+    return this.#functions.values();
+  }
+
+  get functionCount(): number {
+    return this.#functions.size;
+  }
+
+  /** Every job that has not ended, oldest first; jobs may come and go while one looks. */
+  *jobs(): IterableIterator<Job> {
+    const last = this.#jobs.lastNumber;
+    for (const job of this.#jobs.values()) {
+      if (job.number > last) return;
+      if (job.state !== 'cancelled') yield job;
+    }
+  }
+
+  get peers(): ReadonlySet<Peer> {
+    return this.#peers;
+  }
+
+  get jobCount(): number {
+    return this.#jobs.size;
+  }
+
+  get runningCount(): number {
+    return this.#life.runningCount;
+  }
+
+  get sleeperCount(): number {
+    return this.#wakeUps.sleepers;
+  }
+
+  get sizeBytes(): number {
+    return this.#jobs.sizeBytes + this.#watchers.count * WATCHER_BYTES;
+  }
+
+  #runningJob(peer: Peer, handle: string): Job | undefined {
+    const job = this.#jobs.find(handle);
+    return job !== undefined && job.worker === peer ? job : undefined;
+  }
+
+  #function(name: string): GearmanFunction | undefined {
+    const known = this.#functions.get(name);
+    if (known !== undefined) return known;
+    const fn = this.#functions.create(name);
+    if (fn !== undefined) this.#options.observer?.functionCreated(name);
+    return fn;
+  }
+
+  #unregisterAll(peer: Peer): void {
+    if (peer.registrations === undefined) return;
+    for (const fn of peer.registrations.keys()) {
+      this.#unregister(peer, fn);
+      this.#functions.noteUse(fn);
+    }
+  }
+
+  /** Removes all registrations of one function: no job that is given back afterwards wakes who gives it back. */
+  #unregister(peer: Peer, fn: GearmanFunction): void {
+    for (let twin = peer.registrations?.get(fn); twin !== undefined; twin = twin.olderTwin) {
+      this.#turns.remove(twin);
+      fn.removeSleeper(twin);
+      peer.registrationCount--;
+      fn.registrationCount--;
+    }
+    peer.registrations?.delete(fn);
+    if (peer.wokenFor === fn) this.#wakeUps.replace(peer);
+  }
+
+  #giveBackAll(peer: Peer, reason: 'worker-lost' | 'function-withdrawn', fn?: GearmanFunction): void {
+    let job = peer.running.head;
+    while (job !== undefined) {
+      const next = job.next;
+      if (fn === undefined || job.fn === fn) this.#life.giveBack(job, reason);
+      job = next;
+    }
+  }
+}

@@ -1,0 +1,44 @@
+import { createHash } from 'node:crypto';
+import { latin1Slice } from '@gearman/protocol';
+
+/**
+ * A payload kept in memory: small ones as byte strings, which cost 16 bytes beside their own and are moved and freed
+ * by the garbage collector like anything else, large ones in memory of exactly their size.
+ */
+export type Payload = string | Uint8Array;
+
+const LARGEST_STRING_BYTES = 1024;
+const LARGEST_PLAIN_KEY_BYTES = 64;
+
+/** Copies bytes out of a buffer that will be reused. */
+export function keepPayload(bytes: Uint8Array): Payload {
+  if (bytes.length <= LARGEST_STRING_BYTES) return latin1Slice(bytes, 0, bytes.length);
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  copy.set(bytes);
+  return copy;
+}
+
+let scratch: Buffer | undefined;
+
+/** The bytes of a payload. They may lie in memory that the next call reuses: copy or write them before that. */
+export function payloadBytes(payload: Payload): Uint8Array {
+  if (typeof payload !== 'string') return payload;
+  scratch ??= Buffer.allocUnsafeSlow(LARGEST_STRING_BYTES);
+  return scratch.subarray(0, scratch.write(payload, 0, 'latin1'));
+}
+
+/** What a payload takes, for the accounts. */
+export function payloadSizeBytes(payload: Payload): number {
+  return payload.length;
+}
+
+/** A key under which equal payloads meet; never equal to a unique id, which holds no NUL. */
+export function payloadKey(payload: Payload | Uint8Array): string {
+  if (payload.length <= LARGEST_PLAIN_KEY_BYTES) {
+    return `\0${typeof payload === 'string' ? payload : latin1Slice(payload, 0, payload.length)}`;
+  }
+  const hash = createHash('sha256');
+  if (typeof payload === 'string') hash.update(payload, 'latin1');
+  else hash.update(payload);
+  return `\0\0${payload.length}:${hash.digest('base64')}`;
+}

@@ -1,0 +1,7 @@
+import { GearmanError } from '@gearman/protocol';
+
+/** The server cannot listen: the address is in use, unknown, or not allowed. `cause` is Node's own error. */
+export class ListenError extends GearmanError {
+  override readonly name = 'ListenError';
+  readonly code = 'ERR_GEARMAN_LISTEN';
+}

@@ -1,0 +1,17 @@
+import { type Packet, SERVER_ERRORS } from '@gearman/protocol';
+import type { Session } from '../net/session.ts';
+
+export const connectionHandlers = {
+  ECHO_REQ(session: Session, { data }: Packet<'ECHO_REQ'>): void {
+    session.send({ type: 'ECHO_RES', magic: 'RES', data });
+  },
+
+  OPTION_REQ(session: Session, { option }: Packet<'OPTION_REQ'>): void {
+    if (option.toLowerCase() !== 'exceptions') {
+      session.sendError(SERVER_ERRORS.unknownOption);
+      return;
+    }
+    session.peer.exceptions = true;
+    session.send({ type: 'OPTION_RES', magic: 'RES', option });
+  },
+};

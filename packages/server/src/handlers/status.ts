@@ -1,0 +1,42 @@
+import type { Packet } from '@gearman/protocol';
+import type { Job } from '../engine/job.ts';
+import type { Session } from '../net/session.ts';
+
+/** Handles and ids end at their first NUL, as in gearmand. */
+function untilNul(text: string): string {
+  const nul = text.indexOf('\0');
+  return nul < 0 ? text : text.slice(0, nul);
+}
+
+function fieldsOf(job: Job | undefined) {
+  return {
+    known: job === undefined ? '0' : '1',
+    running: job?.state === 'running' ? '1' : '0',
+    numerator: String(job?.numerator ?? 0),
+    denominator: String(job?.denominator ?? 0),
+  };
+}
+
+export const statusHandlers = {
+  GET_STATUS(session: Session, packet: Packet<'GET_STATUS'>): void {
+    const handle = untilNul(packet.handle);
+    session.send({
+      type: 'STATUS_RES',
+      magic: 'RES',
+      handle,
+      ...fieldsOf(session.context.engine.find(handle)),
+    });
+  },
+
+  GET_STATUS_UNIQUE(session: Session, packet: Packet<'GET_STATUS_UNIQUE'>): void {
+    const uniqueId = untilNul(packet.uniqueId);
+    const job = session.context.engine.findUnique(uniqueId);
+    session.send({
+      type: 'STATUS_RES_UNIQUE',
+      magic: 'RES',
+      uniqueId,
+      ...fieldsOf(job),
+      clients: String(job?.watcherCount ?? 0),
+    });
+  },
+};

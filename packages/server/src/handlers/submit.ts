@@ -1,0 +1,60 @@
+import type { Packet } from '@gearman/protocol';
+import { leadingInteger } from '../decimal.ts';
+import { HIGH, LOW, NORMAL, type Priority } from '../engine/job.ts';
+import type { Session } from '../net/session.ts';
+import type { Handler } from './handler.ts';
+import { OWN_ERRORS, REFUSALS } from './refusals.ts';
+
+type PlainSubmit =
+  | 'SUBMIT_JOB'
+  | 'SUBMIT_JOB_BG'
+  | 'SUBMIT_JOB_HIGH'
+  | 'SUBMIT_JOB_HIGH_BG'
+  | 'SUBMIT_JOB_LOW'
+  | 'SUBMIT_JOB_LOW_BG';
+
+function submitPlain(priority: Priority, background: boolean): Handler<PlainSubmit> {
+  return (session, packet) => submit(session, packet, priority, background, 0, undefined);
+}
+
+function submitReduce(background: boolean): Handler<'SUBMIT_REDUCE_JOB' | 'SUBMIT_REDUCE_JOB_BACKGROUND'> {
+  return (session, packet) => submit(session, packet, NORMAL, background, 0, packet.reducer);
+}
+
+function submitEpoch(session: Session, packet: Packet<'SUBMIT_JOB_EPOCH'>): void {
+  const seconds = leadingInteger(packet.epoch);
+  // gearmand leaves the client waiting.
+  if (seconds === undefined) session.sendError(OWN_ERRORS.badEpoch);
+  else submit(session, packet, NORMAL, true, Math.max(0, seconds) * 1000, undefined);
+}
+
+function submit(
+  session: Session,
+  {
+    functionName,
+    uniqueId,
+    workload,
+  }: Packet<PlainSubmit> | Packet<'SUBMIT_JOB_EPOCH' | 'SUBMIT_REDUCE_JOB' | 'SUBMIT_REDUCE_JOB_BACKGROUND'>,
+  priority: Priority,
+  background: boolean,
+  runAtMs: number,
+  reducer: string | undefined,
+): void {
+  const { engine } = session.context;
+  const submission = { functionName, uniqueId, workload, priority, background, runAtMs, reducer };
+  const job = engine.submit(session.peer, submission);
+  if (typeof job === 'string') session.sendError(REFUSALS[job]);
+  else session.send({ type: 'JOB_CREATED', magic: 'RES', handle: engine.handleOf(job) });
+}
+
+export const submitHandlers = {
+  SUBMIT_JOB: submitPlain(NORMAL, false),
+  SUBMIT_JOB_BG: submitPlain(NORMAL, true),
+  SUBMIT_JOB_HIGH: submitPlain(HIGH, false),
+  SUBMIT_JOB_HIGH_BG: submitPlain(HIGH, true),
+  SUBMIT_JOB_LOW: submitPlain(LOW, false),
+  SUBMIT_JOB_LOW_BG: submitPlain(LOW, true),
+  SUBMIT_JOB_EPOCH: submitEpoch,
+  SUBMIT_REDUCE_JOB: submitReduce(false),
+  SUBMIT_REDUCE_JOB_BACKGROUND: submitReduce(true),
+};

@@ -1,0 +1,29 @@
+import { type PacketType, type RequestType, SERVER_ERRORS } from '@gearman/protocol';
+import type { Session } from '../net/session.ts';
+import { connectionHandlers } from './connection.ts';
+import { grabHandlers } from './grab.ts';
+import type { Handler } from './handler.ts';
+import { registerHandlers } from './register.ts';
+import { statusHandlers } from './status.ts';
+import { submitHandlers } from './submit.ts';
+import { workHandlers } from './work.ts';
+
+const notExpected = (session: Session): void => session.sendError(SERVER_ERRORS.invalidCommand);
+
+/** One handler for every packet that travels towards a job server; a new packet without one does not compile. */
+const REQUEST_HANDLERS: { readonly [T in RequestType]: Handler<T> } = {
+  ...registerHandlers,
+  ...grabHandlers,
+  ...submitHandlers,
+  ...workHandlers,
+  ...statusHandlers,
+  ...connectionHandlers,
+  // gearmand knows the packet and does nothing with it.
+  SUBMIT_JOB_SCHED: notExpected,
+};
+
+/** The handler of a packet type; undefined for those that only servers send. */
+export function handlerOf<T extends PacketType>(type: T): Handler<T> | undefined {
+  // The keys of the table are packet types, and each one's handler takes the packet of that type.
+  return REQUEST_HANDLERS[type as RequestType] as Handler<T> | undefined;
+}

@@ -1,0 +1,22 @@
+// What applications use.
+
+// What the stores and tests of this project build on.
+export type { JobEnd, RequeueReason } from './engine/observer.ts';
+export { ListenError } from './errors.ts';
+export {
+  type ListenOptions,
+  LOG_LEVELS,
+  type LogLevel,
+  type ServerLimits,
+  type ServerOptions,
+} from './options.ts';
+export {
+  type CloseOptions,
+  createServer,
+  type Server,
+  type ServerAddress,
+  type ServerStats,
+} from './server.ts';
+export type { ConnectionInfo, JobInfo, ServerEvent } from './server-events.ts';
+export type { JobCounters } from './server-observer.ts';
+export { VERSION } from './version.ts';

@@ -1,0 +1,55 @@
+import { MAX_WORDS, splitWords } from '@gearman/protocol';
+import type { Listing, Session } from '../net/session.ts';
+import { VERSION } from '../version.ts';
+import { createFunction, dropFunction, maxQueue } from './functions.ts';
+import { listJobs, listPriorityStatus, listStatus, listUniqueJobs, listWorkers } from './listings.ts';
+import { OK, TEXT_ERRORS, unknownCommand } from './text-error.ts';
+
+/** Makes the answer to a line whose first word is the command: one text, or a listing. */
+type TextHandler = (session: Session, words: readonly string[]) => string | Listing;
+
+/** One handler per first word, compared without regard to letter case. */
+const TEXT_HANDLERS: ReadonlyMap<string, TextHandler> = new Map<string, TextHandler>([
+  ['status', ({ context }) => listStatus(context.engine)],
+  ['prioritystatus', ({ context }) => listPriorityStatus(context.engine)],
+  ['workers', ({ context }) => listWorkers(context.engine)],
+  ['show', show],
+  ['version', () => `OK ${VERSION}\n`],
+  ['verbose', ({ context }) => `OK ${context.logLevel}\n`],
+  ['getpid', () => `OK ${process.pid}\n`],
+  ['maxqueue', ({ context }, words) => maxQueue(context.engine, words)],
+  ['create', ({ context }, words) => createFunction(context.engine, words)],
+  ['drop', ({ context }, words) => dropFunction(context.engine, words)],
+  ['cancel', cancel],
+]);
+
+/** Answers one line of the text protocol. */
+export function answerLine(session: Session, line: string): void {
+  const words = splitWords(line);
+  if (words.length > MAX_WORDS) {
+    session.refuse(`sent a line of ${words.length} words`);
+    return;
+  }
+  const command = words[0] ?? '';
+  const handler = TEXT_HANDLERS.get(command.toLowerCase());
+  const answer = handler === undefined ? unknownCommand(command) : handler(session, words);
+  if (typeof answer === 'string') session.sendText(answer);
+  else session.sendListing(answer);
+}
+
+function show({ context }: Session, words: readonly string[]): string | Listing {
+  const [command = '', ...what] = words;
+  if (what.length === 0) return unknownCommand(command);
+  const subject = what.join(' ').toLowerCase();
+  if (subject === 'jobs') return listJobs(context.engine);
+  if (subject === 'unique jobs') return listUniqueJobs(context.engine);
+  return TEXT_ERRORS.unknownShow;
+}
+
+function cancel({ context }: Session, words: readonly string[]): string {
+  const [command = '', what, handle] = words;
+  if (words.length <= 2) return unknownCommand(command);
+  if (words.length > 3 || what?.toLowerCase() !== 'job' || handle === undefined)
+    return TEXT_ERRORS.unknownError;
+  return context.engine.cancel(handle) ? OK : TEXT_ERRORS.unknownJob;
+}

@@ -1,0 +1,25 @@
+/** Error lines of the text protocol, with gearmand's exact bytes. */
+export const TEXT_ERRORS = {
+  unknownShow: 'ERR UNKNOWN_SHOW_ARGUMENTS\r\n',
+  unknownError: 'ERR UNKNOWN_ERROR\r\n',
+  unknownJob: 'ERR UNKNOWN_JOB\r\n',
+  functionNotFound: 'ERR function not found\r\n',
+  functionInUse: 'ERR there are still connected workers or executing clients\r\n',
+  /** Our own: gearmand drops the function and leaves its jobs behind. */
+  functionHasJobs: 'ERR there are still jobs waiting\r\n',
+} as const;
+
+export const OK = 'OK\r\n';
+
+export function incomplete(command: string): string {
+  return `ERR INVALID_ARGUMENTS An+incomplete+set+of+arguments+was+sent+to+this+command+${command}\r\n`;
+}
+
+/** There is no separator in front of the command. */
+export function unknownCommand(command: string): string {
+  return `ERR UNKNOWN_COMMAND Unknown+server+command${command}\r\n`;
+}
+
+export function createFailed(functionName: string): string {
+  return `ERR CREATE_FUNCTION ${functionName}\r\n`;
+}

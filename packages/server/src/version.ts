@@ -1,0 +1,2 @@
+/** The version of this package, as the text command `version` answers it. */
+export const VERSION = '0.1.0';

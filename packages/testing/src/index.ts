@@ -1,0 +1,12 @@
+// What tests use.
+
+export { startOurServer } from './our-server.ts';
+export { RawConnection } from './raw-connection.ts';
+export { type RawHandler, type RawJob, type RawWorker, startRawWorker } from './raw-worker.ts';
+export {
+  findGearmand,
+  freePort,
+  shouldTestGearmand,
+  startGearmand,
+  type TestServer,
+} from './test-servers.ts';

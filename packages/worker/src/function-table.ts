@@ -1,0 +1,114 @@
+import type { Connection, Pool } from '@gearman/pool';
+import { request } from '@gearman/protocol';
+import { Drain } from './drain.ts';
+import type { GrabLoop } from './grab-loop.ts';
+import type { FunctionEntry } from './registry.ts';
+
+/** The functions of a worker: which there are, and what the servers have been told of them. */
+export class FunctionTable {
+  readonly #pool: Pool;
+  readonly #entries = new Map<string, FunctionEntry>();
+  readonly #drains = new Map<string, Drain>();
+  /** Called when loops may have to rest or may go on. */
+  readonly #onChange: () => void;
+
+  constructor(pool: Pool, onChange: () => void) {
+    this.#pool = pool;
+    this.#onChange = onChange;
+  }
+
+  /** All functions, including those being taken back. */
+  get entries(): readonly FunctionEntry[] {
+    return [...this.#entries.values()];
+  }
+
+  /** True when there is nothing to ask jobs for. */
+  get empty(): boolean {
+    return this.#entries.size === 0;
+  }
+
+  /** The function that travels under this byte string. */
+  get(wireName: string): FunctionEntry | undefined {
+    return this.#entries.get(wireName);
+  }
+
+  /** True while this loop may not ask for jobs, because a function is being taken back from its server. */
+  holds(loop: GrabLoop): boolean {
+    for (const drain of this.#drains.values()) if (drain.holds(loop)) return true;
+    return false;
+  }
+
+  /**
+   * Adds a function, or replaces one.
+   *
+   * @returns `replaced`: it was there; `news`: the servers have not been told of it, or not its new limit
+   */
+  add(entry: FunctionEntry): { readonly replaced: boolean; readonly news: boolean } {
+    const old = this.#entries.get(entry.wireName);
+    const drain = this.#drains.get(entry.wireName);
+    this.#entries.set(entry.wireName, entry);
+    this.#drains.delete(entry.wireName);
+    drain?.cancel();
+    const replaced = old !== undefined && drain === undefined;
+    // Telling a server twice registers twice, so it is told only what it does not know.
+    return { replaced, news: !replaced || old.timeoutMs !== entry.timeoutMs };
+  }
+
+  /** Tells all servers, now and on every later connect. */
+  announce({ functionName, timeoutMs }: FunctionEntry): void {
+    this.#pool.addFunction(functionName, timeoutMs);
+  }
+
+  /** Removes a function that no server has been told of. */
+  delete({ wireName }: FunctionEntry): void {
+    this.#entries.delete(wireName);
+  }
+
+  /** Takes a function back from all servers, from each as soon as none of its jobs runs there. */
+  takeBack(entry: FunctionEntry, loops: Iterable<GrabLoop>): Promise<void> {
+    const { functionName, wireName } = entry;
+    if (this.#entries.get(wireName) !== entry) return Promise.resolve();
+    const running = this.#drains.get(wireName);
+    if (running !== undefined) return running.done;
+    this.#pool.forgetFunction(functionName);
+    const drain = new Drain({
+      loops,
+      concerns: (job) => job.entry.wireName === wireName,
+      tell: (connection) => cantDo(connection, entry),
+      onDone: () => {
+        this.#entries.delete(wireName);
+        this.#drains.delete(wireName);
+        this.#onChange();
+      },
+    });
+    this.#drains.set(wireName, drain);
+    this.#onChange();
+    return drain.start().done;
+  }
+
+  /** Takes all functions back, for good: a connection is told when none of its jobs runs any more. */
+  takeBackAll(loops: Iterable<GrabLoop>): Drain {
+    for (const drain of this.#drains.values()) drain.cancel();
+    this.#drains.clear();
+    const { entries } = this;
+    for (const { functionName } of entries) this.#pool.forgetFunction(functionName);
+    return new Drain({
+      loops,
+      concerns: () => true,
+      tell: (connection) => {
+        for (const entry of entries) cantDo(connection, entry);
+      },
+    });
+  }
+
+  /** The loop has come to a pause or a job of it has ended. */
+  check(loop: GrabLoop): void {
+    if (this.#drains.size === 0) return;
+    for (const drain of this.#drains.values()) drain.check(loop);
+    this.#onChange();
+  }
+}
+
+function cantDo(connection: Connection, { wireName }: FunctionEntry): void {
+  connection.send(request('CANT_DO', { functionName: wireName }));
+}

@@ -1,0 +1,219 @@
+#!/usr/bin/env node
+/**
+ * Checks the published packages the way a stranger meets them: as tarballs in an empty folder.
+ *
+ * `--skip-build` takes `dist` as it is.
+ */
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { siblingClosure, tarballComplaints } from './lib/tarball-rules.mjs';
+import { ROOT, readJson, readLibraries } from './lib/workspaces.mjs';
+
+/** @typedef {import('./lib/workspaces.mjs').Workspace & { tarball: string, files: string[] }} Packed */
+
+/** Names that installing the package must not bring, whatever its dependencies declare. */
+const MUST_NOT_BRING = {
+  '@gearman/client': ['@gearman/worker', '@gearman/server', '@gearman/cli'],
+  '@gearman/worker': ['@gearman/client', '@gearman/server', '@gearman/cli'],
+  '@gearman/server': ['@gearman/client', '@gearman/worker', '@gearman/pool', '@gearman/cli'],
+};
+
+/** Run in the folder of an installation: both ways to load an entry give the same, non-empty module. */
+const LOAD_ENTRIES = `
+import { createRequire } from 'node:module';
+const require = createRequire(import.meta.url);
+for (const entry of process.argv.slice(2)) {
+  const required = require(entry); // first: it refuses a top-level await only before import() has run it
+  const imported = await import(entry);
+  const names = Object.keys(imported).filter((name) => name !== 'default' && name !== 'module.exports');
+  if (names.length === 0) throw new Error(entry + ' exports nothing');
+  const other = names.filter((name) => required[name] !== imported[name]);
+  if (other.length > 0) throw new Error(entry + ': require() gives another ' + other.join(', '));
+}
+`;
+
+const run = promisify(execFile);
+const temp = mkdtempSync(join(tmpdir(), 'gearman-packages-'));
+/** @type {string[]} */
+const complaints = [];
+
+try {
+  if (!process.argv.includes('--skip-build')) {
+    execFileSync(process.execPath, [join(ROOT, 'scripts/setup.mjs'), '--build'], { stdio: 'inherit' });
+  }
+  const packages = await pack();
+  await step('tarballs hold what they should', packages, checkContents);
+  await step('publint --strict', packages, checkWithPublint);
+  await step('attw --profile esm-only', packages, checkWithAttw);
+  await step('all installed together: every entry imports and requires', [packages], checkTogether);
+  await step('each installed alone: works, and brings only what it declares', packages, (one) =>
+    checkAlone(one, packages),
+  );
+} finally {
+  rmSync(temp, { recursive: true, force: true });
+}
+
+for (const complaint of complaints) process.stderr.write(`\n✗ ${complaint}\n`);
+if (complaints.length > 0) process.exitCode = 1;
+
+/** @returns {Promise<Packed[]>} */
+async function pack() {
+  const libraries = readLibraries();
+  const workspaces = libraries.flatMap(({ name }) => ['--workspace', name]);
+  const args = ['pack', '--json', '--loglevel=error', '--ignore-scripts', '--pack-destination', temp];
+  const { stdout } = await run('npm', [...args, ...workspaces], { cwd: ROOT, maxBuffer: 2 ** 26 });
+  /** @type {{ name: string, filename: string, files: { path: string }[] }[]} */
+  const packed = Object.values(JSON.parse(stdout));
+  return libraries.map((library) => {
+    const found = packed.find(({ name }) => name === library.name);
+    if (found === undefined) throw new Error(`npm pack made no tarball of ${library.name}`);
+    return {
+      ...library,
+      tarball: join(temp, found.filename),
+      files: found.files.map(({ path }) => path),
+    };
+  });
+}
+
+/** @param {Packed} one */
+function checkContents({ name, manifest, files }) {
+  complaints.push(...tarballComplaints(manifest, files).map((text) => `${name}: ${text}`));
+}
+
+/** @param {Packed} one */
+function checkWithPublint({ tarball }) {
+  return tool('publint', ['run', tarball, '--strict']);
+}
+
+/** @param {Packed} one */
+function checkWithAttw({ tarball }) {
+  return tool('attw', [
+    tarball,
+    '--profile',
+    'esm-only',
+    '--no-definitely-typed',
+    '--no-emoji',
+    '--format',
+    'ascii',
+  ]);
+}
+
+/** @param {Packed[]} packages */
+async function checkTogether(packages) {
+  const dir = await install('together', packages);
+  await loadEntries(dir, packages);
+}
+
+/**
+ * @param {Packed} one
+ * @param {Packed[]} packages
+ */
+async function checkAlone(one, packages) {
+  const expected = siblingClosure(one.name, packages);
+  const dir = await install(
+    one.name.replace('/', '-'),
+    packages.filter(({ name }) => expected.includes(name)),
+  );
+  const installed = installedNames(dir);
+
+  const ours = installed.filter((name) => name.startsWith('@gearman/'));
+  if (ours.join() !== expected.join())
+    throw new Error(`brings ${ours.join(', ')}; expected ${expected.join(', ')}`);
+  /** @type {Record<string, string[]>} */
+  const forbidden = MUST_NOT_BRING;
+  const unwanted = installed.filter((name) => forbidden[one.name]?.includes(name));
+  if (unwanted.length > 0) throw new Error(`must not bring ${unwanted.join(', ')}`);
+  if (one.name === '@gearman/protocol' && installed.length !== 1) {
+    throw new Error(`must bring nothing, but brings ${installed.join(', ')}`);
+  }
+  await loadEntries(dir, [one]);
+}
+
+/**
+ * @param {string} label
+ * @param {Packed[]} packages
+ */
+async function install(label, packages) {
+  const dir = join(temp, label);
+  mkdirSync(dir);
+  const dependencies = Object.fromEntries(packages.map(({ name, tarball }) => [name, `file:${tarball}`]));
+  writeFileSync(join(dir, 'package.json'), JSON.stringify({ private: true, type: 'module', dependencies }));
+  await run(
+    'npm',
+    ['install', '--prefer-offline', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'],
+    { cwd: dir },
+  );
+  return dir;
+}
+
+/**
+ * Names of everything npm put there, sorted.
+ * @param {string} dir
+ */
+function installedNames(dir) {
+  /** @type {{ packages: Record<string, unknown> }} */
+  const { packages } = readJson(join(dir, 'node_modules/.package-lock.json'));
+  return [...new Set(Object.keys(packages).map((path) => path.replace(/^.*node_modules\//, '')))].sort();
+}
+
+/**
+ * @param {string} dir
+ * @param {Packed[]} packages
+ */
+async function loadEntries(dir, packages) {
+  const script = join(dir, 'load-entries.mjs');
+  writeFileSync(script, LOAD_ENTRIES);
+  const specifiers = packages.flatMap(({ entries }) => entries.map(({ specifier }) => specifier));
+  await run(process.execPath, [script, ...specifiers], {
+    cwd: dir,
+    env: { ...process.env, NODE_NO_WARNINGS: '1' },
+  });
+}
+
+/**
+ * Runs one of our devDependencies.
+ * @param {string} name
+ * @param {string[]} args
+ */
+function tool(name, args) {
+  return run(join(ROOT, 'node_modules/.bin', name), args, { cwd: temp });
+}
+
+/**
+ * Runs one check for each item, a few at a time, and says how it went.
+ * @template {Packed | Packed[]} T
+ * @param {string} title
+ * @param {readonly T[]} items
+ * @param {(item: T) => unknown} check
+ */
+async function step(title, items, check) {
+  const before = complaints.length;
+  const startedAt = performance.now();
+  const queue = [...items];
+  const work = async () => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) {
+      try {
+        await check(item);
+      } catch (error) {
+        complaints.push(`${'name' in item ? item.name : title}: ${describe(error)}`);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, work));
+  const bad = complaints.length - before;
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+  process.stdout.write(
+    `${bad === 0 ? '✓' : '✗'} ${title} (${bad === 0 ? `${seconds} s` : `${bad} complaints`})\n`,
+  );
+}
+
+/** @param {unknown} error */
+function describe(error) {
+  if (!(error instanceof Error)) return String(error);
+  // The message of a failed child process holds its stderr already.
+  const { stdout = '' } = /** @type {{ stdout?: string }} */ (error);
+  return `${error.message}\n${stdout}`.trimEnd();
+}

@@ -1,0 +1,32 @@
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+import { InteropReporter } from './scripts/lib/interop-reporter.mjs';
+import { readWorkspaces } from './scripts/lib/workspaces.mjs';
+
+/** `@gearman/x` means the sources of that package, so that tests need no build. */
+const alias = readWorkspaces()
+  .flatMap((workspace) => workspace.entries)
+  .map(({ specifier, source }) => ({
+    find: new RegExp(`^${specifier}$`),
+    replacement: fileURLToPath(new URL(source, import.meta.url)),
+  }));
+
+export default defineConfig({
+  resolve: { alias },
+  test: {
+    include: ['packages/*/test/**/*.test.ts', 'test/**/*.test.ts'],
+    // Processes, not threads: tests open sockets, fork, and look for what was left open.
+    pool: 'forks',
+    maxWorkers: Math.max(2, availableParallelism()),
+    testTimeout: 20_000,
+    hookTimeout: 20_000,
+    reporters: ['default', new InteropReporter()],
+    coverage: {
+      provider: 'v8',
+      include: ['packages/*/src/**/*.ts'],
+      exclude: ['packages/bench/**'],
+      reporter: ['text', 'html'],
+    },
+  },
+});
