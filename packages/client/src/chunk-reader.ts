@@ -57,8 +57,8 @@ export class ChunkReader implements AsyncIterableIterator<Uint8Array> {
 }
 
 interface PromiseWithEnds {
-  resolve(result: IteratorResult<Uint8Array>): void;
-  reject(error: Error): void;
+  readonly resolve: (result: IteratorResult<Uint8Array>) => void;
+  readonly reject: (error: Error) => void;
 }
 
 const DONE: IteratorResult<Uint8Array> = { done: true, value: undefined };

@@ -21,7 +21,7 @@ import {
 } from './options.ts';
 import { type Payload, toBytes } from './payload.ts';
 import {
-  connectionsFor,
+  acquire,
   type JobStatus,
   type QueryOptions,
   queryStatus,
@@ -157,8 +157,8 @@ export class Client extends TypedEmitter<ClientEvent> {
    * @returns a promise that rejects with `ERR_GEARMAN_NO_SERVERS`, `ERR_GEARMAN_REPLY_TIMEOUT`,
    * `ERR_GEARMAN_CONNECTION_LOST`, `ERR_GEARMAN_CLOSED`, `ERR_GEARMAN_INVALID_ARGUMENT`, or the signal's reason
    */
-  status(job: JobRef | string, options: QueryOptions = {}): Promise<JobStatus> {
-    return queryStatus(this.pool, job, options);
+  async status(job: JobRef | string, options: QueryOptions = {}): Promise<JobStatus> {
+    return queryStatus(this.#openPool(), job, options);
   }
 
   /**
@@ -166,8 +166,8 @@ export class Client extends TypedEmitter<ClientEvent> {
    *
    * @param uniqueId at most 63 bytes: gearmand does not answer longer ones
    */
-  statusByUnique(uniqueId: string, options: QueryOptions = {}): Promise<UniqueJobStatus> {
-    return queryStatusByUnique(this.pool, uniqueId, options);
+  async statusByUnique(uniqueId: string, options: QueryOptions = {}): Promise<UniqueJobStatus> {
+    return queryStatusByUnique(this.#openPool(), uniqueId, options);
   }
 
   /**
@@ -177,9 +177,7 @@ export class Client extends TypedEmitter<ClientEvent> {
    */
   async echo(data?: Payload, options: QueryOptions & { readonly server?: string } = {}): Promise<Echo> {
     const packet = request('ECHO_REQ', { data: toBytes(data) });
-    // Never empty: without a connection it rejects.
-    const [connection] = await connectionsFor(this.pool, options.server, options);
-    if (connection === undefined) throw new ClosedError('the connection was closed just now');
+    const connection = await acquire(this.#openPool(), options.server, options);
     const { clock } = this.pool.settings;
     const startMs = clock.monotonicMs();
     const reply = await abortable(connection.ask(packet, options.timeoutMs), options.signal);
@@ -240,6 +238,12 @@ export class Client extends TypedEmitter<ClientEvent> {
       wants: (type) => this.hasListeners(type),
       publish: (event, job) => this.emit({ ...event, job } as ClientEvent),
     };
+  }
+
+  /** The pool of a client that is open; a shared one outlives it. */
+  #openPool(): Pool {
+    if (this.#closing !== undefined) throw new ClosedError('the client is closed');
+    return this.pool;
   }
 
   #failures(): ServerFailure[] {

@@ -125,7 +125,7 @@ const settingsShape = {
 
 const clientSchema = z.strictObject({ ...poolOptionsShape, ...settingsShape });
 const sharedPoolSchema = z.strictObject({
-  pool: z.custom<Pool>((value) => typeof value === 'object' && value !== null, 'must be a pool'),
+  pool: z.custom<Pool>((value) => typeof (value as Pool | null)?.attach === 'function', 'must be a pool'),
   ...settingsShape,
 });
 

@@ -46,9 +46,13 @@ export async function queryStatus(
   options: QueryOptions,
 ): Promise<JobStatus> {
   const target = typeof job === 'string' && job.includes('//') ? JobRef.parse(job) : job;
-  const [server, handle] = typeof target === 'string' ? [undefined, target] : [target.server, target.handle];
-  const packet = request('GET_STATUS', { handle: toJobHandle(handle) });
-  const connections = await connectionsFor(pool, server, options);
+  const packet = request('GET_STATUS', {
+    handle: toJobHandle(typeof target === 'string' ? target : target.handle),
+  });
+  const connections =
+    typeof target === 'string'
+      ? await acquireAll(pool, options)
+      : [await acquire(pool, target.server, options)];
   return mostAdvanced(
     await askAll(connections, options, (connection) => connection.ask(packet, options.timeoutMs)),
   );
@@ -61,7 +65,7 @@ export async function queryStatusByUnique(
   options: QueryOptions,
 ): Promise<UniqueJobStatus> {
   const packet = request('GET_STATUS_UNIQUE', { uniqueId: toUniqueId(uniqueId) });
-  const connections = await connectionsFor(pool, undefined, options);
+  const connections = await acquireAll(pool, options);
   const answers = await askAll(connections, options, (connection) =>
     connection.ask(packet, options.timeoutMs),
   );
@@ -69,19 +73,22 @@ export async function queryStatusByUnique(
   return { ...mostAdvanced(answers), clients };
 }
 
-/** The connection to one server, or to all that are ready, waiting for the first if need be. */
-export async function connectionsFor(
+/** A ready connection: to `server`, or to any. */
+export async function acquire(
   pool: Pool,
   server: string | undefined,
   { timeoutMs = pool.settings.replyTimeoutMs, signal }: QueryOptions,
-): Promise<readonly Connection[]> {
-  if (server !== undefined && pool.connection(server) === undefined) {
-    const known = pool.servers.map((state) => state.server).join(', ');
-    throw new InvalidArgumentError(`${server} is not one of this client's servers (${known})`);
-  }
+): Promise<Connection> {
   const wait = signal === undefined ? { timeoutMs } : { timeoutMs, signal };
-  if (server !== undefined) return [await pool.acquire({ ...wait, server })];
-  await pool.acquire(wait);
+  if (server === undefined) return pool.acquire(wait);
+  if (pool.connection(server) !== undefined) return pool.acquire({ ...wait, server });
+  const known = pool.servers.map((state) => state.server).join(', ');
+  throw new InvalidArgumentError(`${server} is not one of this client's servers (${known})`);
+}
+
+/** Every ready connection; waits for the first if need be. */
+async function acquireAll(pool: Pool, options: QueryOptions): Promise<readonly Connection[]> {
+  await acquire(pool, undefined, options);
   return pool.connections.filter(({ ready }) => ready);
 }
 

@@ -16,6 +16,8 @@ export function iterateEvents<E>(
   let ended = false;
 
   const listener = (event: E): void => {
+    // An emitter that is calling its listeners may still call one that was just removed.
+    if (ended) return;
     const reader = waiting.shift();
     if (reader === undefined) ready.push(event);
     else reader({ done: false, value: event });

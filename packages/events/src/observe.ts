@@ -17,21 +17,21 @@ export function observe<E>(
   past: () => readonly E[] = () => [],
 ): Observable<E> {
   return new Observable((subscriber) => {
+    let telling = true;
+    const meanwhile: E[] = [];
     const deliver = (event: E): void => {
       subscriber.next(event);
       if (isLast(event)) subscriber.complete();
     };
     // What happens while the past is told comes behind it.
-    const present: E[] = [];
-    const collect = (event: E): void => {
-      present.push(event);
+    const listener = (event: E): void => {
+      if (telling) meanwhile.push(event);
+      else deliver(event);
     };
-    source.on('event', collect);
+    source.on('event', listener);
     for (const event of past()) deliver(event);
-    source.off('event', collect);
-    for (const event of present) deliver(event);
-    if (subscriber.closed) return undefined;
-    source.on('event', deliver);
-    return () => source.off('event', deliver);
+    for (const event of meanwhile) deliver(event);
+    telling = false;
+    return () => source.off('event', listener);
   });
 }

@@ -26,16 +26,22 @@ type Guard = (event: TypedEvent) => void;
 /**
  * An emitter whose events are one discriminated union.
  *
- * `on(type, …)`, `on('event', …)`, `events()` and `events$` show the same events. A listener that throws is reported
- * once as `listener-error`, if the union has it, and harms neither the emitter nor the other listeners.
+ * `on(type, …)`, `on('event', …)`, `events()` and `events$` show the same events. A listener that throws harms neither
+ * the emitter nor the other listeners: it is reported as a `listener-error`, or, if nobody listens to that, as a warning
+ * of the process.
  */
 export abstract class TypedEmitter<E extends TypedEvent> {
   // Built when the first listener comes: most jobs of a busy program never get one.
   #emitter: EventEmitter | undefined;
   #guards: WeakMap<AnyListener, Guard> | undefined;
   #events$: Observable<E> | undefined;
+  #last: E | undefined;
 
-  /** Calls `listener` for every event of this type, or for all of them with `'event'`. */
+  /**
+   * Calls `listener` for every event of this type, or for all of them with `'event'`.
+   *
+   * A listener that is added twice is called twice.
+   */
   on<T extends E['type'] | 'event'>(type: T, listener: (event: EventOf<E, T>) => void): this {
     this.#emitter ??= new EventEmitter();
     this.#emitter.on(type, this.#guard(listener));
@@ -49,7 +55,7 @@ export abstract class TypedEmitter<E extends TypedEvent> {
     return this;
   }
 
-  /** Removes a listener. */
+  /** Removes a listener of this type, however often and however it was added. */
   off<T extends E['type'] | 'event'>(type: T, listener: (event: EventOf<E, T>) => void): this {
     const guard = this.#guards?.get(listener);
     if (guard !== undefined) this.#emitter?.off(type, guard);
@@ -61,7 +67,11 @@ export abstract class TypedEmitter<E extends TypedEvent> {
     return this.#emitter?.listenerCount(type) ?? 0;
   }
 
-  /** All events from now on as a hot Observable, built on first use; completes after the last event, never errors. */
+  /**
+   * All events from now on as a hot Observable, built on first use; completes after the last event, never errors.
+   *
+   * Who subscribes late first gets {@link past}; after the last event that is the last event and the completion.
+   */
   get events$(): Observable<E> {
     this.#events$ ??= observe<E>(
       this,
@@ -71,14 +81,18 @@ export abstract class TypedEmitter<E extends TypedEvent> {
     return this.#events$;
   }
 
-  /** All events from now on as an async iterable, ended by the last event or by leaving the loop. */
+  /**
+   * All events from now on as an async iterable, ended by the last event or by leaving the loop.
+   *
+   * Events wait in memory until they are read. Who comes late first gets {@link past}.
+   */
   events(): AsyncIterableIterator<E> {
     return iterateEvents<E>(this, (event) => this.isLast(event), this.past());
   }
 
-  /** What those get first who come late to `events$` or `events()`. */
+  /** What those get first who come late to `events$` or `events()`: the last event, once it has happened. */
   protected past(): readonly E[] {
-    return [];
+    return this.#last === undefined ? [] : [this.#last];
   }
 
   /** True for the event after which there are no more. */
@@ -93,6 +107,7 @@ export abstract class TypedEmitter<E extends TypedEvent> {
 
   /** Emits to the listeners of the event's type, then to those of `event`. Never throws. */
   protected emit(event: E): void {
+    if (event.type !== 'listener-error') this.#last = this.isLast(event) ? event : undefined;
     if (this.#emitter === undefined) return;
     this.#emitter.emit(event.type, event);
     this.#emitter.emit('event', event);
@@ -119,7 +134,24 @@ export abstract class TypedEmitter<E extends TypedEvent> {
     // A listener of listener-error that throws would report itself for ever.
     if (during === 'listener-error') return;
     const event: ListenerErrorEvent = { type: 'listener-error', error, during };
-    // A union without this member simply has no listener for it.
-    this.emit(event as TypedEvent as E);
+    if (this.hasListeners(event.type)) {
+      // A union without this member simply has no listener for it, or only those of all events.
+      this.emit(event as TypedEvent as E);
+    } else warn(error, during);
   }
+}
+
+interface WarningSink {
+  emitWarning(message: string, options: { readonly type: string; readonly detail?: string }): void;
+}
+
+/** An error that nobody else would ever see. */
+function warn(error: unknown, during: string): void {
+  const { process } = globalThis as { process?: WarningSink };
+  const detail =
+    error instanceof Error ? (error.stack ?? error.message) : `it threw a value of type ${typeof error}`;
+  process?.emitWarning(`A listener of "${during}" threw. Listen to "listener-error" to handle this.`, {
+    type: 'GearmanListenerWarning',
+    detail,
+  });
 }

@@ -1,5 +1,11 @@
 import { TypedEmitter } from '@gearman/events';
-import { decodeText, type GearmanError, type Packet, toFunctionName } from '@gearman/protocol';
+import {
+  decodeText,
+  type GearmanError,
+  InvalidArgumentError,
+  type Packet,
+  toFunctionName,
+} from '@gearman/protocol';
 import { Connection, type ConnectionOwner } from './connection.ts';
 import type { ConnectionStateName } from './connection-state.ts';
 import { ClosedError, type ConnectionLostError, NoServersError } from './errors.ts';
@@ -114,16 +120,18 @@ export class Pool extends TypedEmitter<PoolEvent> {
    * Waits for a ready connection. Keeps the process alive meanwhile, as {@link ready} does.
    *
    * @returns a promise that rejects with `ERR_GEARMAN_NO_SERVERS` when none is ready in time or all were given up,
-   * `ERR_GEARMAN_CLOSED` when the pool closes, or the signal's reason
+   * `ERR_GEARMAN_CLOSED` when the pool closes, `ERR_GEARMAN_INVALID_ARGUMENT` for a `server` that is not one of the
+   * pool's, or the signal's reason
    */
-  acquire(options: WaitOptions = {}): Promise<Connection> {
+  async acquire(options: WaitOptions = {}): Promise<Connection> {
     const { server, uniqueId } = options;
-    const find = (): Connection | undefined => {
-      if (server === undefined) return this.pick(uniqueId);
-      const connection = this.connection(server);
-      return connection?.ready === true ? connection : undefined;
-    };
-    return this.#waitFor(1, find, options);
+    if (server === undefined) return this.#waitFor(this.#connections, 1, () => this.pick(uniqueId), options);
+    const connection = this.connection(server);
+    if (connection === undefined) {
+      const known = this.#connections.map((each) => each.server).join(', ');
+      throw new InvalidArgumentError(`"${server}" is none of the pool's servers, which are ${known}`);
+    }
+    return this.#waitFor([connection], 1, () => (connection.ready ? connection : undefined), options);
   }
 
   /**
@@ -136,7 +144,7 @@ export class Pool extends TypedEmitter<PoolEvent> {
     const needed = servers === 'any' ? 1 : servers === 'all' ? this.#connections.length : servers;
     const enough = (): true | undefined =>
       this.#connections.filter(({ ready }) => ready).length >= needed ? true : undefined;
-    await this.#waitFor(needed, enough, options);
+    await this.#waitFor(this.#connections, needed, enough, options);
     return this;
   }
 
@@ -287,7 +295,12 @@ export class Pool extends TypedEmitter<PoolEvent> {
   }
 
   /** Waits until `find` finds something, as long as `needed` of the servers may still come. */
-  #waitFor<T>(needed: number, find: () => T | undefined, options: WaitOptions): Promise<T> {
+  #waitFor<T>(
+    from: readonly Connection[],
+    needed: number,
+    find: () => T | undefined,
+    options: WaitOptions,
+  ): Promise<T> {
     const { timeoutMs = DEFAULT_WAIT_MS, signal } = options;
     return new Promise((resolve, reject) => {
       const finish = (settle: () => void): void => {
@@ -299,18 +312,18 @@ export class Pool extends TypedEmitter<PoolEvent> {
       };
       const check = (): void => {
         const found = this.closed ? undefined : find();
-        const left = this.#connections.filter(({ state }) => state.name !== 'closed').length;
+        const left = from.filter(({ state }) => state.name !== 'closed').length;
         if (this.closed) finish(() => reject(new ClosedError('the pool is closed')));
         else if (found !== undefined) finish(() => resolve(found));
         else if (left < needed) {
-          finish(() => reject(this.#noServers('too many job servers were given up')));
+          finish(() => reject(noServers('too many job servers were given up', from)));
         }
       };
       // The reason is whatever the caller gave to abort(), usually an Error.
       const onAbort = (): void => finish(() => reject(signal?.reason as Error));
       const onTimeout = (): void => {
         const who = needed === 1 ? 'no job server' : `fewer than ${needed} job servers`;
-        finish(() => reject(this.#noServers(`${who} accepted a connection within ${timeoutMs} ms`)));
+        finish(() => reject(noServers(`${who} accepted a connection within ${timeoutMs} ms`, from)));
       };
 
       this.hold();
@@ -324,14 +337,6 @@ export class Pool extends TypedEmitter<PoolEvent> {
     });
   }
 
-  #noServers(fact: string): NoServersError {
-    const failures = this.#connections
-      .filter(({ ready }) => !ready)
-      .map(({ server, lastError }) => ({ server, error: lastError }));
-    const reasons = failures.map(({ server, error }) => error?.message ?? `${server}: still connecting`);
-    return new NoServersError(`${fact} (${reasons.join('; ')}); is gearmand running?`, failures);
-  }
-
   #log(event: PoolEvent): void {
     const { logger } = this.settings;
     if (event.type === 'connect') logger.info({ server: event.server }, 'connected');
@@ -343,4 +348,12 @@ export class Pool extends TypedEmitter<PoolEvent> {
       logger.warn({ server: event.server }, event.error.message);
     else if (event.type === 'protocol-error') logger.error({ server: event.server }, event.error.message);
   }
+}
+
+function noServers(fact: string, connections: readonly Connection[]): NoServersError {
+  const failures = connections
+    .filter(({ ready }) => !ready)
+    .map(({ server, lastError }) => ({ server, error: lastError }));
+  const reasons = failures.map(({ server, error }) => error?.message ?? `${server}: still connecting`);
+  return new NoServersError(`${fact} (${reasons.join('; ')}); is gearmand running?`, failures);
 }

@@ -43,8 +43,8 @@ const LONGEST_FRUITLESS_PAUSE_MS = 64;
 /**
  * Asks one server for jobs.
  *
- * A slot is reserved before each request. Requests are pipelined: after each job twice as many may be in flight, after
- * each NO_JOB one, so that a busy server fills all slots within a few round trips and an idle one is not flooded.
+ * A slot is reserved before each request. Requests are pipelined: each job lets one more be in flight, a NO_JOB leaves
+ * one. So their number doubles with each round trip to a busy server, and an idle one is not flooded.
  *
  * @see gearmand `PROTOCOL`, "PRE_SLEEP", "GRAB_JOB_ALL", "NOOP"
  */
@@ -125,13 +125,9 @@ export class GrabLoop implements SlotUser, ReplyHandler<AssignPacket | Packet<'N
   /** The handler of a job of this connection has ended. */
   onJobEnd(job: RunningJob): void {
     this.jobs.delete(job);
-    if (job.entry.timeoutMs !== undefined && job.told) this.onTimerGone();
-  }
-
-  /** The server's timer guards nothing any more, or nobody knows what. */
-  onTimerGone(): void {
+    if (job.entry.timeoutMs === undefined || !job.told) return;
     this.#serverTimer = afterEnd(this.#serverTimer);
-    // It was the reason not to sleep.
+    // The timer was the reason not to sleep.
     if (this.#state.name === 'dozing') this.#goOn();
   }
 
@@ -158,7 +154,7 @@ export class GrabLoop implements SlotUser, ReplyHandler<AssignPacket | Packet<'N
       this.#runDry(state);
     } else {
       state.dry = false;
-      this.#window = Math.min(this.#window * 2, this.#host.slots.size);
+      this.#window = Math.min(this.#window + 1, this.#host.slots.size);
       this.#fruitless = 0;
       this.#host.onAssign(this, packet);
     }

@@ -98,7 +98,6 @@ export class JobRunner implements GrabHost, JobHost {
   }
 
   onTimeout(job: RunningJob, error: JobTimeoutError): void {
-    job.loop.onTimerGone();
     if (this.#events.wants('job-timeout')) this.#events.emit({ type: 'job-timeout', job, error });
   }
 

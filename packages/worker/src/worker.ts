@@ -266,7 +266,8 @@ export class Worker extends TypedEmitter<WorkerEvent> {
   }
 
   #after(delayMs: number, action: () => void): void {
-    if (delayMs !== Number.POSITIVE_INFINITY) {
+    if (delayMs === 0) action();
+    else if (delayMs !== Number.POSITIVE_INFINITY) {
       this.#deadlines.add(this.#runner.clock.setTimer(delayMs, action));
     }
   }

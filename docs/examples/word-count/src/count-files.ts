@@ -13,7 +13,11 @@ const JOBS_AT_ONCE = 32;
 const MERGE_AT_ONCE = 32;
 
 /** Counts the files, one job each, and merges the results by jobs, too. */
-export async function countFiles(client: Client, files: readonly string[], progress: Progress): Promise<Tally> {
+export async function countFiles(
+  client: Client,
+  files: readonly string[],
+  progress: Progress,
+): Promise<Tally> {
   let tallies = await mapAtOnce(files, JOBS_AT_ONCE, async (file) => {
     const tally = await runJob(client, 'count-words', await readFile(file));
     progress.onFile(tally);
@@ -36,7 +40,11 @@ async function runJob(client: Client, functionName: string, data: Uint8Array | s
 }
 
 /** Maps with at most `limit` calls under way; results in the order of the items. */
-async function mapAtOnce<T, R>(items: readonly T[], limit: number, map: (item: T) => Promise<R>): Promise<R[]> {
+async function mapAtOnce<T, R>(
+  items: readonly T[],
+  limit: number,
+  map: (item: T) => Promise<R>,
+): Promise<R[]> {
   const results: R[] = [];
   const rest = items.entries();
   const lane = async (): Promise<void> => {
@@ -47,5 +55,7 @@ async function mapAtOnce<T, R>(items: readonly T[], limit: number, map: (item: T
 }
 
 function chunksOf<T>(items: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) =>
+    items.slice(i * size, (i + 1) * size),
+  );
 }

@@ -67,7 +67,8 @@ function readOptions(args: readonly string[]): Options | undefined {
 
 async function run(options: Options): Promise<void> {
   const files = await findFiles(options.paths, EXTENSIONS);
-  if (files.length === 0) throw new Error(`no ${EXTENSIONS.join(' or ')} file in ${options.paths.join(', ')}`);
+  if (files.length === 0)
+    throw new Error(`no ${EXTENSIONS.join(' or ')} file in ${options.paths.join(', ')}`);
 
   const started: { stop(): Promise<unknown> }[] = [];
   try {
@@ -92,7 +93,7 @@ async function count(
   started.push(team);
   const client = createClient({ servers });
   started.push({ stop: () => client.close() });
-  await Promise.all([client.pool.ready(), team.ready]);
+  await Promise.all([client.pool.ready({ timeoutMs: 5000 }), team.ready]);
   process.stdout.write(`${files.length} files, ${options.workers} worker processes, job server ${servers}\n`);
 
   const bar = new SingleBar({

@@ -65,7 +65,9 @@ export class WorkerTeam {
     child.once('exit', (code, signal) => {
       if (this.#stopping) return;
       if (this.#restarts >= MAX_RESTARTS) {
-        this.#onGiveUp(new Error(`worker ${index + 1} keeps ending (${signal ?? `exit code ${String(code)}`})`));
+        this.#onGiveUp(
+          new Error(`worker ${index + 1} keeps ending (${signal ?? `exit code ${String(code)}`})`),
+        );
         return;
       }
       this.#restarts++;

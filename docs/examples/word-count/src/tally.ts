@@ -3,9 +3,8 @@ export interface Tally {
   readonly files: number;
   /** Words as `wc -w` counts them: runs of anything but white space. */
   readonly words: number;
-  /** Whether the text starts, and ends, in the middle of a word. */
-  readonly startsInWord: boolean;
-  readonly endsInWord: boolean;
+  /** Whether the text starts, and ends, in the middle of a word; null for a text without a character. */
+  readonly edges: { readonly startsInWord: boolean; readonly endsInWord: boolean } | null;
   /** How often each word occurs: letters and digits, in lower case. */
   readonly frequencies: Readonly<Record<string, number>>;
   /** Files counted by each worker process. */
@@ -21,16 +20,14 @@ export function countWords(text: string, worker: string): Tally {
   const runs = text.split(SPACE);
   const startsInWord = runs[0] !== '';
   const endsInWord = runs.at(-1) !== '';
-  const words = runs.length - (startsInWord ? 0 : 1) - (endsInWord ? 0 : 1);
   const frequencies = new Map<string, number>();
   for (const [word] of text.toLowerCase().matchAll(WORD)) {
     frequencies.set(word, (frequencies.get(word) ?? 0) + 1);
   }
   return {
     files: 1,
-    words: Math.max(0, words),
-    startsInWord,
-    endsInWord,
+    words: runs.filter((run) => run !== '').length,
+    edges: text === '' ? null : { startsInWord, endsInWord },
     frequencies: Object.fromEntries(frequencies),
     shares: { [worker]: 1 },
   };
@@ -42,25 +39,28 @@ export function mergeTallies(tallies: readonly Tally[]): Tally {
   const shares = new Map<string, number>();
   let files = 0;
   let words = 0;
-  let startsInWord: boolean | undefined;
-  let endsInWord = false;
+  let edges: Tally['edges'] = null;
   for (const tally of tallies) {
     files += tally.files;
+    words += tally.words;
     // A word cut by the border of two files is one word for `cat a b | wc -w`.
-    words += tally.words - (endsInWord && tally.startsInWord ? 1 : 0);
-    startsInWord ??= tally.startsInWord;
-    endsInWord = tally.endsInWord;
+    if (edges?.endsInWord === true && tally.edges?.startsInWord === true) words--;
+    edges = joinEdges(edges, tally.edges);
     addUp(frequencies, tally.frequencies);
     addUp(shares, tally.shares);
   }
   return {
     files,
     words,
-    startsInWord: startsInWord ?? false,
-    endsInWord,
+    edges,
     frequencies: Object.fromEntries(frequencies),
     shares: Object.fromEntries(shares),
   };
+}
+
+function joinEdges(left: Tally['edges'], right: Tally['edges']): Tally['edges'] {
+  if (left === null || right === null) return left ?? right;
+  return { startsInWord: left.startsInWord, endsInWord: right.endsInWord };
 }
 
 function addUp(sums: Map<string, number>, counts: Readonly<Record<string, number>>): void {

@@ -5,7 +5,10 @@ import { pipeline } from 'node:stream/promises';
 
 /** What `cat FILES | wc -w` says; undefined where there is no wc. */
 export async function wordsByWc(files: readonly string[]): Promise<number | undefined> {
-  const wc = spawn('wc', ['-w'], { env: { ...process.env, LC_ALL: 'C.UTF-8' }, stdio: ['pipe', 'pipe', 'inherit'] });
+  const wc = spawn('wc', ['-w'], {
+    env: { ...process.env, LC_ALL: 'C.UTF-8' },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   const failed = once(wc, 'error').then(() => undefined);
   const counted = (async () => {
     const [output] = await Promise.all([

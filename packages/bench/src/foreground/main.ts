@@ -62,7 +62,8 @@ class Peer {
     });
     gone.catch(() => {});
     const [answer] = (await Promise.race([once(this.#child, 'message'), gone])) as [Answer];
-    if (answer.type !== type) throw new Error(`the ${this.name} process answered ${answer.type}, not ${type}`);
+    if (answer.type !== type)
+      throw new Error(`the ${this.name} process answered ${answer.type}, not ${type}`);
     // Its type was just compared.
     return answer as Extract<Answer, { type: T }>;
   }
@@ -116,13 +117,17 @@ const servers: Record<string, () => Promise<Outcome>> = { '@gearman/server': our
 if (findGearmand() !== undefined) servers['gearmand'] = theirs;
 else process.stdout.write('SKIPPED: gearmand is not here (apt-get install gearman-job-server)\n');
 
-process.stdout.write(`${JOBS} foreground jobs of 10 bytes, ${WINDOW} in flight, one worker with concurrency 64\n`);
+process.stdout.write(
+  `${JOBS} foreground jobs of 10 bytes, ${WINDOW} in flight, one worker with concurrency 64\n`,
+);
 for (let i = 1; i <= Number(values.rounds); i++) {
   for (const [name, run] of Object.entries(servers)) {
     const { jobsPerSecond, wrong, growth, withinTenPercent } = await run();
-    (results[name] ??= []).push(jobsPerSecond);
+    results[name] = [...(results[name] ?? []), jobsPerSecond];
     failed ||= wrong > 0 || !withinTenPercent;
-    process.stdout.write(`${i} ${name}: ${jobsPerSecond} jobs/s, wrong ${wrong}, heap ${growth.join(', ')}\n`);
+    process.stdout.write(
+      `${i} ${name}: ${jobsPerSecond} jobs/s, wrong ${wrong}, heap ${growth.join(', ')}\n`,
+    );
   }
 }
 for (const [name, rates] of Object.entries(results)) {

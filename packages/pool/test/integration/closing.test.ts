@@ -1,6 +1,6 @@
 import { request, response } from '@gearman/protocol';
-import { freePort } from '@gearman/testing';
-import { describe, expect, test } from 'vitest';
+import { freePort, type LeakWatch, watchLeaks } from '@gearman/testing';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ClosedError, type ConnectionStateName, createPool, type Pool } from '../../src/index.ts';
 import { type Script, ScriptedServer } from '../support/scripted-server.ts';
 
@@ -15,6 +15,12 @@ const untilState = (pool: Pool, name: ConnectionStateName): Promise<void> =>
       if (to === name) resolve();
     });
   });
+
+let leaks: LeakWatch;
+beforeEach(() => {
+  leaks = watchLeaks();
+});
+afterEach(() => leaks.check());
 
 describe('Pool, closing on real sockets', () => {
   test.each<ConnectionStateName>(['connecting', 'waiting'])(

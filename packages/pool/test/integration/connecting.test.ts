@@ -2,8 +2,8 @@ import { rm } from 'node:fs/promises';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { request, response } from '@gearman/protocol';
-import { freePort } from '@gearman/testing';
-import { describe, expect, test } from 'vitest';
+import { freePort, type LeakWatch, watchLeaks } from '@gearman/testing';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createPool } from '../../src/index.ts';
 import { type Script, ScriptedServer } from '../support/scripted-server.ts';
 
@@ -17,6 +17,12 @@ const echo: Script = (peer, message) => {
 const hasIpv6 = Object.values(networkInterfaces()).some((list) =>
   list?.some(({ address }) => address === '::1'),
 );
+
+let leaks: LeakWatch;
+beforeEach(() => {
+  leaks = watchLeaks();
+});
+afterEach(() => leaks.check());
 
 describe('Pool, on real sockets', () => {
   test('waits for a server that starts later', async () => {

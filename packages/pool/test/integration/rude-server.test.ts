@@ -1,5 +1,6 @@
 import { encodePacket, request, response } from '@gearman/protocol';
-import { describe, expect, test } from 'vitest';
+import { type LeakWatch, watchLeaks } from '@gearman/testing';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ConnectionLostError, createPool, type Pool } from '../../src/index.ts';
 import { type Peer, type Script, ScriptedServer } from '../support/scripted-server.ts';
 
@@ -10,6 +11,12 @@ const echo: Script = (peer, message) => {
 };
 
 const poolOf = (server: ScriptedServer): Pool => createPool({ servers: `127.0.0.1:${server.port}` });
+
+let leaks: LeakWatch;
+beforeEach(() => {
+  leaks = watchLeaks();
+});
+afterEach(() => leaks.check());
 
 describe('Pool, and a rude server', () => {
   /** Cuts the answer after each of its bytes, on the first connection only. */

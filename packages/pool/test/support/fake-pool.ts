@@ -1,6 +1,6 @@
+import { FakeClock } from '@gearman/testing';
 import type { PoolEvent, PoolOptions } from '../../src/index.ts';
 import { type Connection, createPool, type Pool } from '../../src/index.ts';
-import { FakeClock } from './fake-clock.ts';
 import { FakeDial, type FakeTransport } from './fake-dial.ts';
 
 /** A pool on a fake network and a fake clock, with everything it told. */

@@ -100,7 +100,7 @@ test('Connection › settles every request once, makes only allowed steps and le
       await closed;
 
       expect(settled.toSorted((a, b) => a - b)).toEqual(Array.from({ length: asked }, (_, i) => i));
-      expect(clock.pending).toBe(0);
+      expect(clock.nextTimerInMs).toBeUndefined();
       const told = events.length;
       for (const transport of net.attempts) {
         transport.handlers.onDrain();

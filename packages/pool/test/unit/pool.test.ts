@@ -31,6 +31,24 @@ describe('Pool, waiting', () => {
     }
   });
 
+  test('acquire() with a server waits for that one, and names no other', async () => {
+    const { pool, net, clock } = createFakePool({ servers: 'a,b', reconnect: { maxAttempts: 1 } });
+    const [early, late] = [
+      pool.acquire({ server: 'b:4730', timeoutMs: 5 }),
+      pool.acquire({ server: 'b:4730' }),
+    ];
+    net.attempts[0]?.accept();
+    clock.advance(5);
+    await expect(early).rejects.toThrow('within 5 ms (b:4730: still connecting); is gearmand running?');
+    net.attempts[1]?.accept();
+    expect((await late).server).toBe('b:4730');
+    net.attempts[1]?.close();
+    await expect(pool.acquire({ server: 'b:4730' })).rejects.toThrow(/given up \(connection to b:4730 lost/);
+    await expect(pool.acquire({ server: 'c:4730' })).rejects.toThrow(
+      '"c:4730" is none of the pool\'s servers',
+    );
+  });
+
   test('names every server and why it failed when none came in time', async () => {
     const { pool, net, clock } = createFakePool({ servers: 'a,b' });
     net.attempts[0]?.close(Object.assign(new Error('x'), { code: 'ECONNREFUSED' }));
@@ -87,14 +105,15 @@ describe('Pool, waiting', () => {
 
   test('stops waiting when the signal says so, with its reason, and forgets it', async () => {
     const { pool, clock } = createFakePool();
-    const timers = clock.pending;
+    const connectMs = clock.nextTimerInMs;
     const controller = new AbortController();
-    const waiting = pool.acquire({ signal: controller.signal });
+    const waiting = pool.acquire({ signal: controller.signal, timeoutMs: 7 });
+    expect(clock.nextTimerInMs).toBe(7);
     controller.abort(new Error('changed my mind'));
     await expect(waiting).rejects.toThrow('changed my mind');
     await expect(pool.acquire({ signal: controller.signal })).rejects.toThrow('changed my mind');
     await expect(pool.ready({ signal: AbortSignal.abort() })).rejects.toThrow(/aborted/);
-    expect(clock.pending).toBe(timers);
+    expect(clock.nextTimerInMs).toBe(connectMs);
   });
 });
 
@@ -109,6 +128,8 @@ describe('Pool, registration', () => {
     pool.addFunction('slow', 1499.5);
     pool.addFunction('gone');
     pool.removeFunction('gone');
+    pool.addFunction('forgotten');
+    pool.forgetFunction('forgotten');
     net.last.accept();
     const expected = [
       { type: 'OPTION_REQ', option: 'exceptions' },
@@ -217,7 +238,7 @@ describe('Pool, closing', () => {
     await pool.close();
     expect(net.last.destroyed).toBe(state === 'connecting');
     expect(connection.state.name).toBe('closed');
-    expect(clock.pending).toBe(0);
+    expect(clock.nextTimerInMs).toBeUndefined();
     net.last.accept();
     net.last.close();
     expect(net.attempts.length).toBe(1);
@@ -230,7 +251,7 @@ describe('Pool, closing', () => {
     await closed;
     expect(server.destroyed).toBe(true);
     expect(connection.state.name).toBe('closed');
-    expect(clock.pending).toBe(0);
+    expect(clock.nextTimerInMs).toBeUndefined();
   });
 
   test('happens once, however often and from wherever it is called', async () => {
@@ -259,7 +280,7 @@ describe('Pool, closing', () => {
       await pool.close();
       expect(connection.state.name).toBe('closed');
       expect(net.attempts.length).toBe(1);
-      expect(clock.pending).toBe(0);
+      expect(clock.nextTimerInMs).toBeUndefined();
       expect(story()).not.toContain('reconnecting');
     },
   );

@@ -1,5 +1,6 @@
 import type { GearmanFunction } from './gearman-function.ts';
 import type { Job } from './job.ts';
+import { JobPages } from './job-pages.ts';
 import { payloadKey, payloadSizeBytes } from './payload.ts';
 
 /** What a job costs beside its payload, measured on Node 20, rounded up. */
@@ -9,7 +10,7 @@ const JOB_OVERHEAD_BYTES = 320;
 export class JobTable {
   /** What a handle begins with; a number follows. */
   readonly #prefix: string;
-  readonly #byNumber = new Map<number, Job>();
+  readonly #byNumber = new JobPages();
   // The newest job of each unique id, whatever its function; older ones hang behind it.
   readonly #byUniqueId = new Map<string, Job>();
   #lastNumber = 0;
@@ -66,7 +67,7 @@ export class JobTable {
   }
 
   add(job: Job): void {
-    this.#byNumber.set(job.number, job);
+    this.#byNumber.add(job);
     this.#sizeBytes += JOB_OVERHEAD_BYTES + payloadSizeBytes(job.payload);
     const key = coalescingKey(job.uniqueId, job.payload);
     if (key === undefined) return;
@@ -84,7 +85,7 @@ export class JobTable {
 
   /** Forgets a job whose unique id is free already. */
   delete(job: Job): void {
-    if (this.#byNumber.delete(job.number)) {
+    if (this.#byNumber.delete(job)) {
       this.#sizeBytes -= JOB_OVERHEAD_BYTES + payloadSizeBytes(job.payload);
     }
   }

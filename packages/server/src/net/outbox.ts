@@ -11,6 +11,8 @@ export class Outbox {
   readonly #hardBytes: number;
   #writer: PacketWriter | undefined;
   #overflown = false;
+  // What the transport held when this turn's first output came; asking it for every packet is not free.
+  #waitingBytes = 0;
 
   constructor(transport: Transport, hardBytes: number) {
     this.#transport = transport;
@@ -29,7 +31,8 @@ export class Outbox {
 
   /** Everything the peer has not taken yet. */
   get sizeBytes(): number {
-    return this.#transport.writableLength + (this.#writer?.sizeBytes ?? 0);
+    const writer = this.#writer;
+    return writer === undefined ? this.#transport.writableLength : this.#waitingBytes + writer.sizeBytes;
   }
 
   /** @returns false when the outbox is full */
@@ -66,11 +69,15 @@ export class Outbox {
   }
 
   #open(): PacketWriter | undefined {
-    if (this.sizeBytes > this.#hardBytes) {
-      this.#overflown = true;
-      return undefined;
+    let writer = this.#writer;
+    if (writer === undefined) {
+      this.#waitingBytes = this.#transport.writableLength;
+      if (this.#waitingBytes <= this.#hardBytes)
+        writer = this.#writer = spareWriters.pop() ?? new PacketWriter();
+    } else if (this.#waitingBytes + writer.sizeBytes > this.#hardBytes) {
+      writer = undefined;
     }
-    this.#writer ??= spareWriters.pop() ?? new PacketWriter();
-    return this.#writer;
+    if (writer === undefined) this.#overflown = true;
+    return writer;
   }
 }

@@ -28,6 +28,7 @@ export class Session implements PeerPort, TurnTask {
   #messages: StreamMessage[] = [];
   #handled = 0;
   #listing: Listing | undefined;
+  #noMoreInput = false;
   #blocked = false;
   #inTurn = false;
   #ending = false;
@@ -49,7 +50,7 @@ export class Session implements PeerPort, TurnTask {
     this.peer = context.engine.connect(this, address, context.exceptions);
     transport.on('data', (chunk) => this.#read(chunk));
     transport.on('drain', () => this.#resume());
-    transport.on('end', () => this.end('the peer closed the connection'));
+    transport.on('end', () => this.#peerEnded());
     transport.on('error', (error) => this.close(error.message));
     transport.on('close', () => this.close('the connection was closed'));
   }
@@ -194,6 +195,14 @@ export class Session implements PeerPort, TurnTask {
     }
     this.#messages = [];
     this.#handled = 0;
+    if (this.#noMoreInput) this.#peerEnded();
+  }
+
+  /** The peer sends no more. It still gets the answers to what it sent. */
+  #peerEnded(): void {
+    this.#noMoreInput = true;
+    if (this.#listing === undefined && this.#messages.length === 0)
+      this.end('the peer closed the connection');
   }
 
   #handle(message: StreamMessage): void {
@@ -252,8 +261,12 @@ export class Session implements PeerPort, TurnTask {
       text += line.value;
     }
     if (text !== '') this.sendText(text);
-    if (this.#listing === undefined) this.#resume();
-    else this.#joinTurn();
+    if (this.#listing !== undefined) {
+      this.#joinTurn();
+    } else {
+      this.#resume();
+      if (this.#noMoreInput) this.#peerEnded();
+    }
   }
 
   /** A message that comes in pieces has a time limit: its header in all, its body from piece to piece. */

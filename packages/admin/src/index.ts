@@ -1,0 +1,46 @@
+// What applications use.
+
+export { type Admin, createAdmin } from './admin.ts';
+export type { AdminEvent } from './admin-events.ts';
+export {
+  type AdminFailure,
+  AdminParseError,
+  FunctionInUseError,
+  NoAnswerError,
+  NotFoundError,
+  UnsupportedError,
+} from './errors.ts';
+export type { AdminOptions, CallOptions, QueueLimits, WatchOptions } from './options.ts';
+export type { Answer, PerServer } from './per-server.ts';
+export type {
+  JobsReport,
+  PriorityReport,
+  StatusReport,
+  UniqueJobsReport,
+  WorkersReport,
+} from './reports.ts';
+export {
+  FunctionStatus,
+  JobInfo,
+  PriorityStatus,
+  ProcessId,
+  UniqueJobInfo,
+  Verbosity,
+  Version,
+  WorkerInfo,
+} from './schemas.ts';
+export type { Snapshot } from './watch.ts';
+
+// What other libraries use: reading answers that were recorded or came another way.
+
+export {
+  type Origin,
+  parseJobs,
+  parsePid,
+  parsePriorityStatus,
+  parseStatus,
+  parseUniqueJobs,
+  parseVerbosity,
+  parseVersion,
+  parseWorkers,
+} from './parse.ts';

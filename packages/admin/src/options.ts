@@ -1,0 +1,125 @@
+import { type Clock, type Logger, parseOptions } from '@gearman/events';
+import {
+  type Dial,
+  type PoolSettings,
+  parsePoolOptions,
+  poolOptionsShape,
+  type ServerInput,
+} from '@gearman/pool';
+import { InvalidArgumentError } from '@gearman/protocol';
+import { z } from 'zod';
+
+/** Options of {@link createAdmin}. */
+export interface AdminOptions {
+  /**
+   * The job servers: `host`, `host:port`, `[v6]:port`, `unix:/path`, a list of them, or a string with commas.
+   *
+   * @defaultValue the environment variable `GEARMAN_SERVERS`, else `127.0.0.1:4730`
+   */
+  readonly servers?: ServerInput | readonly ServerInput[];
+  /** Time to connect to a server, in milliseconds. There is one attempt per burst. @defaultValue 4000 */
+  readonly connectTimeoutMs?: number;
+  /** Time for the answer to a command, in milliseconds. @defaultValue 5000 */
+  readonly replyTimeoutMs?: number;
+  /** How long a connection is kept for the next command, in milliseconds. @defaultValue 5000 */
+  readonly idleMs?: number;
+  /** Largest line accepted from a server, in bytes. @defaultValue 64 MiB */
+  readonly maxPacketBytes?: number;
+  /** Where log lines go. @defaultValue nowhere */
+  readonly logger?: Logger;
+  /** Where time comes from. @defaultValue the system's clock */
+  readonly clock?: Clock;
+  /** How connections are opened. @defaultValue TCP and Unix sockets */
+  readonly dial?: Dial;
+}
+
+/** {@link AdminOptions} with all defaults filled in. */
+export interface AdminSettings {
+  /** What the pool of one burst is built with. */
+  readonly pool: PoolSettings;
+  readonly idleMs: number;
+}
+
+/** Options of every call. */
+export interface CallOptions {
+  /** Ask only these of the servers the admin was built with. @defaultValue all */
+  readonly servers?: ServerInput | readonly ServerInput[];
+  /** Time for the answer, in milliseconds. @defaultValue the admin's `replyTimeoutMs` */
+  readonly timeoutMs?: number;
+  /** Stops waiting; the call rejects with the signal's reason. What was sent stays sent. */
+  readonly signal?: AbortSignal;
+}
+
+/** Options of {@link Admin.watch$}. */
+export interface WatchOptions {
+  /** From the start of one look to the start of the next, in milliseconds. @defaultValue 1000 */
+  readonly intervalMs?: number;
+  /** Watch only these of the servers the admin was built with. @defaultValue all */
+  readonly servers?: ServerInput | readonly ServerInput[];
+}
+
+/** Limits of jobs that wait, by priority; what is left out is unlimited. */
+export interface QueueLimits {
+  readonly high?: number;
+  readonly normal?: number;
+  readonly low?: number;
+}
+
+const durationMs = z.number().positive();
+const { servers, connectTimeoutMs, maxPacketBytes, logger, clock, dial } = poolOptionsShape;
+
+const adminSchema = z.strictObject({
+  servers,
+  connectTimeoutMs,
+  replyTimeoutMs: durationMs.default(5000),
+  idleMs: z.number().nonnegative().default(5000),
+  maxPacketBytes,
+  logger,
+  clock,
+  dial,
+});
+
+const callShape = {
+  servers,
+  timeoutMs: durationMs.optional(),
+  signal: z.instanceof(AbortSignal).optional(),
+};
+const limit = z.number().int().nonnegative();
+const limitsSchema = z.union([
+  limit,
+  z.null(),
+  z.strictObject({ high: limit.optional(), normal: limit.optional(), low: limit.optional() }),
+]);
+const watchSchema = z.strictObject({ intervalMs: durationMs.default(1000), servers });
+
+/** Checks admin options. @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT` */
+export function parseAdminOptions(input: AdminOptions): AdminSettings {
+  const { idleMs, ...rest } = parse(adminSchema, input, 'createAdmin()');
+  // What zod made optional may hold undefined, which means the same as leaving it out.
+  const pool = parsePoolOptions({ ...rest, reconnect: { maxAttempts: 1 } } as object, 'createAdmin()');
+  return { pool, idleMs };
+}
+
+/** Checks the options of a call, which may have some of its own. */
+export function parseCallOptions(input: CallOptions, where: string): CallOptions {
+  return parse(z.strictObject(callShape), input, where) as CallOptions;
+}
+
+/** Checks the options of `watch$()`. */
+export function parseWatchOptions(
+  input: WatchOptions,
+): Required<Pick<WatchOptions, 'intervalMs'>> & WatchOptions {
+  return parse(watchSchema, input, 'watch$()') as ReturnType<typeof parseWatchOptions>;
+}
+
+/** Checks limits and returns the words for `maxqueue`: one for all priorities, three for each, none for no limit. */
+export function parseLimits(input: number | null | QueueLimits): string[] {
+  const limits = parse(limitsSchema, input, 'maxQueue()');
+  if (limits === null) return [];
+  if (typeof limits === 'number') return [String(limits)];
+  return [limits.high, limits.normal, limits.low].map((each) => String(each ?? 0));
+}
+
+function parse<T>(schema: z.ZodType<T>, input: unknown, where: string): T {
+  return parseOptions(schema, input, where, (message) => new InvalidArgumentError(message));
+}

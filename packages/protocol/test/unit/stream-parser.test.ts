@@ -1,0 +1,74 @@
+import { StreamParser } from '@gearman/protocol';
+import { describe, expect, it } from 'vitest';
+import { bytesOf, concat, everyByte, feed, frame, header, show } from '../helpers.ts';
+
+const text = (line: string) => show({ type: 'TEXT', line });
+const echo = (data: string) => show({ type: 'ECHO_REQ', magic: 'REQ', data: { bytes: data } });
+
+describe('StreamParser', () => {
+  it('decides anew for each message whether it is a packet or a line', () => {
+    const stream = concat([
+      bytesOf('status\n'),
+      frame(16, 'line\n'),
+      frame(16, ''),
+      bytesOf('version\r\n\n'),
+      frame(16, '\0REQ'),
+      bytesOf('REQ\n'),
+    ]);
+    const expected = [
+      text('status'),
+      echo('line\n'),
+      echo(''),
+      text('version'),
+      text(''),
+      echo('\0REQ'),
+      text('REQ'),
+    ];
+    expect(feed(new StreamParser(), stream)).toEqual(expected);
+    for (const cut of everyByte(stream)) expect(feed(new StreamParser(), stream, [cut])).toEqual(expected);
+    expect(feed(new StreamParser(), stream, everyByte(stream))).toEqual(expected);
+  });
+
+  it('keeps a NUL inside a line that has begun', () => {
+    const stream = bytesOf('a\0REQ\n');
+    expect(feed(new StreamParser(), stream)).toEqual([text('a\0REQ')]);
+    expect(feed(new StreamParser(), stream, everyByte(stream))).toEqual([text('a\0REQ')]);
+  });
+
+  it('skips an oversize packet between lines', () => {
+    const stream = concat([bytesOf('a\n'), frame(16, 'status\nstatus\n'), bytesOf('b\n')]);
+    const expected = [text('a'), expect.stringContaining('OVERSIZE'), text('b')];
+    expect(feed(new StreamParser({ maxPacketBytes: 3 }), stream)).toEqual(expected);
+    expect(feed(new StreamParser({ maxPacketBytes: 3 }), stream, everyByte(stream))).toEqual(expected);
+  });
+
+  it('tells where in the stream bad bytes start, counting both kinds', () => {
+    const good = concat([bytesOf('status\r\n'), frame(16, 'x'), bytesOf('version\n'), frame(43, 'yy')]);
+    for (const bad of ['\0bad', 'x'.repeat(20)]) {
+      const stream = concat([good, bytesOf(bad)]);
+      const expected = show({ type: 'INVALID', offsetBytes: good.length });
+      for (const cuts of [[], everyByte(stream), ...everyByte(stream).map((cut) => [cut])]) {
+        const parser = new StreamParser({ maxLineBytes: 10 });
+        const last = JSON.parse(feed(parser, stream, cuts).at(-1) ?? '{}');
+        expect(show({ type: last.type, offsetBytes: last.offsetBytes })).toBe(expected);
+        expect(parser.failed).toBe(true);
+        expect(parser.push(bytesOf('status\n'))).toEqual([]);
+      }
+    }
+  });
+
+  it('is idle between messages and counts what it holds', () => {
+    const parser = new StreamParser();
+    expect([parser.idle, parser.bufferedBytes]).toEqual([true, 0]);
+    parser.push(bytesOf('stat'));
+    expect([parser.idle, parser.bufferedBytes]).toEqual([false, 4]);
+    parser.push(bytesOf('us\n'));
+    expect([parser.idle, parser.bufferedBytes]).toEqual([true, 0]);
+    parser.push(header(16, 3).subarray(0, 5));
+    expect([parser.idle, parser.bufferedBytes]).toEqual([false, 5]);
+    parser.push(concat([header(16, 3).subarray(5), bytesOf('ab')]));
+    expect([parser.idle, parser.bufferedBytes]).toEqual([false, 15]);
+    parser.push(bytesOf('c'));
+    expect([parser.idle, parser.bufferedBytes]).toEqual([true, 0]);
+  });
+});

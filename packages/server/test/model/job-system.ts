@@ -1,0 +1,73 @@
+import type { Priority } from '../../src/engine/job.ts';
+
+/** The rules that a run is played with. */
+export interface Rules {
+  readonly jobRetries: number;
+  readonly requeue: 'head' | 'tail';
+  readonly workerWakeup: 'auto' | number;
+  readonly wakeupLookMs: number;
+  readonly maxFunctions: number;
+  readonly maxFunctionsPerConnection: number;
+  readonly maxQueueBytes: number;
+}
+
+/** What a submit says; payloads are byte strings here. */
+export interface SubmitRequest {
+  readonly functionName: string;
+  readonly uniqueId: string;
+  readonly workload: string;
+  readonly priority: Priority;
+  readonly background: boolean;
+  /** 0: now. */
+  readonly runAtMs: number;
+  readonly reducer: string | undefined;
+}
+
+export type WorkPacket = 'data' | 'warning' | 'status' | 'complete' | 'fail' | 'exception';
+
+export type Limits = readonly [high: number, normal: number, low: number];
+
+/**
+ * The job system, seen from outside. The model and the engine both are one; every answer is text, so that answers can
+ * be compared. Peers are numbered from 1 in the order in which they connect.
+ */
+export interface JobSystem {
+  connect(exceptions: boolean): number;
+  disconnect(peer: number): void;
+  setClientId(peer: number, id: string): void;
+  wantExceptions(peer: number): void;
+  canDo(peer: number, functionName: string, timeoutMs: number): string;
+  cantDo(peer: number, functionName: string): void;
+  resetAbilities(peer: number): void;
+  preSleep(peer: number): void;
+  grab(peer: number): string;
+  submit(peer: number, request: SubmitRequest): string;
+  work(peer: number, packet: WorkPacket, handle: string, text: string): string;
+  cancel(handle: string): string;
+  createFunction(name: string): string;
+  dropFunction(name: string): string;
+  setMaxQueue(name: string, limits: Limits): void;
+  drain(): void;
+  /** Time has passed: alarms that are due go off. */
+  advance(): void;
+
+  /** What peers and the observer heard since the last call, each in order. */
+  takeEffects(): string[];
+  /** Everything that is known of functions, jobs and peers, a line each. */
+  describe(): string[];
+}
+
+/** The clock of a run, in whole milliseconds. */
+export interface ModelClock {
+  wallMs: number;
+  monotonicMs: number;
+}
+
+/** What a job costs beside its payload and a client that waits for it, as the engine counts. */
+export interface Costs {
+  readonly jobBytes: number;
+  readonly watcherBytes: number;
+}
+
+export const HANDLE_PREFIX = 'H:';
+export const UNIQUE_IDS = ['', '-', 'a', 'b', 'x'.repeat(64), 'x'.repeat(65)] as const;
