@@ -8,7 +8,7 @@ export type AdminEvent =
   | { readonly type: 'connect'; readonly server: string }
   /** It is gone: lost with an error, or closed by us because it was no longer needed. */
   | { readonly type: 'disconnect'; readonly server: string; readonly error: ConnectionLostError | undefined }
-  /** A command has ended, with an answer or with an error. */
+  /** A command has ended. `error` tells why there was no answer; a refusal is an answer. */
   | {
       readonly type: 'command';
       readonly server: string;

@@ -72,6 +72,8 @@ export class Admin extends TypedEmitter<AdminEvent> {
   readonly #settings: AdminSettings;
   readonly #links: readonly ServerLink[];
   readonly #watches = new Set<() => void>();
+  readonly #watching = new Set<ServerLink>();
+  #closed = false;
   #closing: Promise<void> | undefined;
 
   /** @internal use {@link createAdmin} */
@@ -232,15 +234,20 @@ export class Admin extends TypedEmitter<AdminEvent> {
     const { intervalMs, servers } = parseWatchOptions(options);
     const names = selectLinks(this.#links, servers).map(({ server }) => server);
     const addresses = this.#settings.pool.servers.filter((address) => names.includes(serverName(address)));
-    const source = {
-      clock: this.#settings.pool.clock,
-      open: () => addresses.map((address) => this.#link(address, Number.POSITIVE_INFINITY)),
-      onClose: (complete: () => void) => {
-        if (this.#closing !== undefined) complete();
-        this.#watches.add(complete);
-        return () => this.#watches.delete(complete);
-      },
+    const open = (): ServerLink[] => {
+      const links = addresses.map((address) => this.#link(address, Number.POSITIVE_INFINITY));
+      for (const link of links) this.#watching.add(link);
+      return links;
     };
+    const close = (links: readonly ServerLink[]): void => {
+      for (const link of links) void link.close().then(() => this.#watching.delete(link));
+    };
+    const onClose = (complete: () => void): (() => void) => {
+      if (this.#closing !== undefined) complete();
+      this.#watches.add(complete);
+      return () => this.#watches.delete(complete);
+    };
+    const source = { open, close, onClose, clock: this.#settings.pool.clock };
     return watchSnapshots(source, intervalMs);
   }
 
@@ -260,12 +267,16 @@ export class Admin extends TypedEmitter<AdminEvent> {
 
   async #close(): Promise<void> {
     for (const complete of this.#watches) complete();
-    await Promise.all(this.#links.map((link) => link.close()));
+    await Promise.all([...this.#links, ...this.#watching].map((link) => link.close()));
+    this.#closed = true;
     this.emit({ type: 'close' });
   }
 
   #link(address: ServerAddress, idleMs: number): ServerLink {
-    return new ServerLink(address, this.#settings.pool, idleMs, (event) => this.emit(event));
+    return new ServerLink(address, this.#settings.pool, idleMs, (event) => {
+      // Commands that failed by closing may end a little later.
+      if (!this.#closed) this.emit(event);
+    });
   }
 
   #select(options: CallOptions, where: string): readonly ServerLink[] {

@@ -30,7 +30,9 @@ export class ServerLink {
   readonly #address: ServerAddress;
   readonly #idleMs: number;
   readonly #onEvent: (event: AdminEvent) => void;
+  // The one in use, and those that are still closing.
   #pool: Pool | undefined;
+  readonly #pools = new Set<Pool>();
   #busy = 0;
   #idleTimer: Timer | undefined;
   #closed = false;
@@ -54,6 +56,7 @@ export class ServerLink {
    * meanwhile.
    */
   async ask(line: string, answer: CommandAnswer, options: CallOptions = {}): Promise<string[]> {
+    if (this.#closed) throw new ClosedError('the admin is closed');
     const { clock } = this.#settings;
     const startMs = clock.monotonicMs();
     let error: GearmanError | undefined;
@@ -72,10 +75,11 @@ export class ServerLink {
     }
   }
 
-  /** Closes the connection, if there is one. Commands without an answer fail with `ERR_GEARMAN_CLOSED`. */
+  /** Closes for good. Commands without an answer fail with `ERR_GEARMAN_CLOSED`. */
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#hangUp();
+    this.#hangUp();
+    await Promise.all([...this.#pools].map((pool) => pool.close()));
   }
 
   async #exchange(
@@ -113,7 +117,6 @@ export class ServerLink {
   async #connect(
     signal: AbortSignal | undefined,
   ): Promise<{ readonly pool: Pool; readonly connection: Connection }> {
-    if (this.#closed) throw new ClosedError('the admin is closed');
     const pool = this.#pool ?? this.#open();
     try {
       // Its only attempt has a time limit of its own.
@@ -133,6 +136,8 @@ export class ServerLink {
       ...{ connectTimeoutMs, replyTimeoutMs, maxPacketBytes, logger, clock, dial },
     });
     this.#pool = pool;
+    this.#pools.add(pool);
+    pool.on('close', () => this.#pools.delete(pool));
     pool.on('connect', ({ server }) => this.#onEvent({ type: 'connect', server }));
     pool.on('disconnect', ({ server, error }) => this.#onEvent({ type: 'disconnect', server, error }));
     // One attempt, one connection: whatever ends it, the next command starts anew.
@@ -149,14 +154,14 @@ export class ServerLink {
   #startIdling(): void {
     if (this.#pool === undefined || this.#idleMs === Number.POSITIVE_INFINITY) return;
     const { clock } = this.#settings;
-    this.#idleTimer = clock.setTimer(this.#idleMs, () => void this.#hangUp(), { unref: true });
+    this.#idleTimer = clock.setTimer(this.#idleMs, () => this.#hangUp(), { unref: true });
   }
 
-  async #hangUp(): Promise<void> {
+  #hangUp(): void {
     const pool = this.#pool;
     this.#pool = undefined;
     this.#idleTimer?.cancel();
-    await pool?.close();
+    void pool?.close();
   }
 }
 

@@ -19,8 +19,9 @@ export interface Snapshot {
 
 /** What a watch needs. */
 export interface WatchSource {
-  /** Opens links that belong to one subscription. */
+  /** Opens links that belong to one subscription, which closes them. */
   open(): readonly ServerLink[];
+  close(links: readonly ServerLink[]): void;
   /** Calls back when watching must end, and returns how to be no longer called. */
   onClose(complete: () => void): () => void;
   readonly clock: Clock;
@@ -55,7 +56,7 @@ export function watchSnapshots(source: WatchSource, intervalMs: number): Observa
     return () => {
       forget();
       timer?.cancel();
-      for (const link of links) void link.close();
+      source.close(links);
     };
   });
 }

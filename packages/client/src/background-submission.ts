@@ -15,10 +15,9 @@ export interface BackgroundOutcome {
 /** A background job until the server has taken it. */
 export class BackgroundSubmission implements Submission {
   packet: SubmitPacket | undefined;
+  readonly settings: JobSettings;
   deadlineMs = Number.POSITIVE_INFINITY;
-  readonly routeBy: string | undefined;
   readonly #functionName: string;
-  readonly #settings: JobSettings;
   readonly #host: JobHost;
   #connection: Connection | undefined;
   #outcome: BackgroundOutcome | undefined;
@@ -31,19 +30,10 @@ export class BackgroundSubmission implements Submission {
     outcome: BackgroundOutcome,
   ) {
     this.packet = packet;
-    this.routeBy = settings.uniqueId === undefined ? undefined : packet.uniqueId;
     this.#functionName = functionName;
-    this.#settings = settings;
+    this.settings = settings;
     this.#host = host;
     this.#outcome = outcome;
-  }
-
-  get submitTimeoutMs(): number {
-    return this.#settings.submitTimeoutMs;
-  }
-
-  get createdTimeoutMs(): number {
-    return this.#settings.createdTimeoutMs;
   }
 
   onSent(connection: Connection): void {
@@ -62,7 +52,7 @@ export class BackgroundSubmission implements Submission {
   }
 
   onDeadline(): void {
-    const { submitTimeoutMs, createdTimeoutMs } = this.#settings;
+    const { submitTimeoutMs, createdTimeoutMs } = this.settings;
     if (this.#connection === undefined) {
       this.#reject(this.#host.submitTimeout(this.#functionName, submitTimeoutMs));
     } else {

@@ -2,12 +2,20 @@
 export class ChunkReader implements AsyncIterableIterator<Uint8Array> {
   readonly #ready: Uint8Array[];
   readonly #waiting: PromiseWithEnds[] = [];
-  readonly #onReturn: (reader: ChunkReader) => void;
+  readonly #onReturn: () => void;
   #end: { readonly error: Error | undefined } | undefined;
 
-  constructor(past: readonly Uint8Array[], onReturn: (reader: ChunkReader) => void) {
+  constructor(past: readonly Uint8Array[], onReturn: () => void) {
     this.#ready = [...past];
     this.#onReturn = onReturn;
+  }
+
+  /** A loop over what is there already. */
+  static over(chunks: readonly Uint8Array[], error?: Error): ChunkReader {
+    const filled = chunks.filter((chunk) => chunk.length > 0);
+    const reader = new ChunkReader(filled, () => {});
+    reader.end(error);
+    return reader;
   }
 
   push(chunk: Uint8Array): void {
@@ -39,7 +47,7 @@ export class ChunkReader implements AsyncIterableIterator<Uint8Array> {
   return(): Promise<IteratorResult<Uint8Array>> {
     this.#ready.length = 0;
     this.end();
-    this.#onReturn(this);
+    this.#onReturn();
     return Promise.resolve(DONE);
   }
 

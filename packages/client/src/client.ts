@@ -216,7 +216,8 @@ export class Client extends TypedEmitter<ClientEvent> {
   async #close(timeoutMs: number): Promise<void> {
     await this.#dispatcher.close(new ClosedError('the client was closed before the job was over'), timeoutMs);
     if (this.#ownsPool) await this.pool.close({ timeoutMs });
-    else {
+    // A shared pool that was closed before has told so.
+    else if (!this.pool.closed) {
       this.pool.off('event', this.#onPoolEvent);
       this.emit({ type: 'close' });
     }

@@ -128,19 +128,22 @@ export class Dispatcher implements PoolUser {
   }
 
   #send(submission: Submission): boolean {
-    const { packet } = submission;
-    const connection = this.#pool.pick(submission.routeBy);
-    if (connection === undefined || packet === undefined) return false;
+    const { packet, settings } = submission;
+    if (packet === undefined) return false;
+    // A generated id is like none: only what callers say is the same must meet on one server.
+    const routeBy = settings.uniqueId === undefined ? undefined : packet.uniqueId;
+    const connection = this.#pool.pick(routeBy);
+    if (connection === undefined) return false;
     // The deadline is watched here and not there: a late answer still tells which handle the job has.
     if (!connection.request(packet, submission, Number.POSITIVE_INFINITY)) return false;
     submission.packet = undefined;
-    submission.deadlineMs = this.#deadlines.after(submission.createdTimeoutMs);
+    submission.deadlineMs = this.#deadlines.after(settings.createdTimeoutMs);
     submission.onSent(connection);
     return true;
   }
 
   #wait(submission: Submission): void {
-    submission.deadlineMs = this.#deadlines.after(submission.submitTimeoutMs);
+    submission.deadlineMs = this.#deadlines.after(submission.settings.submitTimeoutMs);
     this.#waiting.add(submission);
     if (this.#serverWait === undefined) void this.#waitForServer();
   }

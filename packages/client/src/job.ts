@@ -1,6 +1,6 @@
 import { TypedEmitter } from '@gearman/events';
 import { type ClosedError, type Connection, type NoServersError, ServerError } from '@gearman/pool';
-import { type GearmanError, JobRef, type Packet } from '@gearman/protocol';
+import { decodeText, type GearmanError, JobRef, type Packet } from '@gearman/protocol';
 import { ChunkReader } from './chunk-reader.ts';
 import {
   JobCancelledError,
@@ -13,6 +13,7 @@ import {
 import type { WorkPacket } from './handle-table.ts';
 import {
   isLastEvent,
+  type JobCompletion,
   type JobEvent,
   type JobFailure,
   type JobProgress,
@@ -21,13 +22,13 @@ import {
 import type { JobHost } from './job-host.ts';
 import { toFraction, toNumber } from './numbers.ts';
 import type { JobSettings } from './options.ts';
-import { joinBytes, keepBytes } from './payload.ts';
+import { keepBytes } from './payload.ts';
+import { RecentEvents } from './recent-events.ts';
 import { refusal } from './refusal.ts';
+import { ResultParts } from './result-parts.ts';
+import { StateWatch } from './state-watch.ts';
 import type { SubmitPacket } from './submission.ts';
 import { abortable, inTime } from './wait-for.ts';
-
-// Enough for a progress bar to catch up; a job that talks all day must not fill the memory.
-const HISTORY_EVENTS = 128;
 
 /**
  * A job that was submitted and whose result is waited for.
@@ -59,20 +60,20 @@ export class Job<O = Uint8Array>
   /** @internal */
   packet: SubmitPacket | undefined;
   /** @internal */
+  readonly settings: JobSettings;
+  /** @internal */
   deadlineMs = Number.POSITIVE_INFINITY;
-  readonly #settings: JobSettings;
   readonly #host: JobHost;
   readonly #decode: (bytes: Uint8Array) => O;
   #state: JobState<O> = WAITING;
   #connection: Connection | undefined;
   #ref: JobRef | undefined;
   #progress: JobProgress | undefined;
-  #parts: Uint8Array[] | undefined;
-  #history: JobEvent<O>[] | undefined;
-  #readers: ChunkReader[] | undefined;
+  // Most jobs need none of these: they are built when somebody asks.
+  #parts: ResultParts | undefined;
+  #history: RecentEvents<JobEvent<O>> | undefined;
   #outcome: Promise<O> | undefined;
-  // What waits for a state: each looks at the job after a change and says whether it is content.
-  #watches: (() => boolean)[] | undefined;
+  #watch: StateWatch | undefined;
 
   /** @internal use `client.submit()` */
   constructor(
@@ -84,10 +85,10 @@ export class Job<O = Uint8Array>
   ) {
     super();
     this.functionName = functionName;
-    this.uniqueId = packet.uniqueId;
+    this.uniqueId = decodeText(packet.uniqueId);
     this.packet = packet;
     this.#host = host;
-    this.#settings = settings;
+    this.settings = settings;
     this.#decode = decode;
   }
 
@@ -118,22 +119,12 @@ export class Job<O = Uint8Array>
 
   /** Resolves when it was handed to a connection; rejects with the job's error if that never happens. */
   get submitted(): Promise<void> {
-    return this.#until((resolve, reject) => {
-      if (this.#connection !== undefined) resolve(undefined);
-      else if (this.#state.name === 'failed') reject(this.#state.event.error);
-      else return false;
-      return true;
-    });
+    return this.#until(() => this.#connection && { value: undefined });
   }
 
   /** Resolves with its reference when a server has taken it; rejects with the job's error if that never happens. */
   get created(): Promise<JobRef> {
-    return this.#until((resolve, reject) => {
-      if (this.#ref !== undefined) resolve(this.#ref);
-      else if (this.#state.name === 'failed') reject(this.#state.event.error);
-      else return false;
-      return true;
-    });
+    return this.#until(() => this.#ref && { value: this.#ref });
   }
 
   // biome-ignore lint/suspicious/noThenProperty: a job is awaited like the promise of its result.
@@ -183,31 +174,10 @@ export class Job<O = Uint8Array>
 
   [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array> {
     const state = this.#state;
-    const reader = new ChunkReader(this.#partsSoFar(), (left) => {
-      this.#readers = this.#readers?.filter((other) => other !== left);
-    });
-    if (state.name === 'complete') reader.end();
-    else if (state.name === 'failed') reader.end(state.event.error);
-    else {
-      this.#readers ??= [];
-      this.#readers.push(reader);
-    }
-    return reader;
-  }
-
-  /** @internal */
-  get routeBy(): string | undefined {
-    return this.#settings.uniqueId === undefined ? undefined : this.uniqueId;
-  }
-
-  /** @internal */
-  get submitTimeoutMs(): number {
-    return this.#settings.submitTimeoutMs;
-  }
-
-  /** @internal */
-  get createdTimeoutMs(): number {
-    return this.#settings.createdTimeoutMs;
+    if (state.name === 'complete') return ChunkReader.over([state.event.bytes]);
+    if (state.name === 'failed') return ChunkReader.over([], state.event.error);
+    this.#parts ??= new ResultParts(this.settings.dataMode);
+    return this.#parts.read();
   }
 
   /** @internal */
@@ -215,7 +185,7 @@ export class Job<O = Uint8Array>
     this.#connection = connection;
     this.#state = { name: 'submitted', server: connection.server };
     if (this.#isHeard('submitted')) this.emit({ type: 'submitted', server: connection.server });
-    this.#look();
+    this.#watch?.look();
   }
 
   /** @internal */
@@ -228,9 +198,9 @@ export class Job<O = Uint8Array>
     const ref = new JobRef(connection.server, handle);
     this.#ref = ref;
     this.#state = { name: 'created', ref };
-    this.deadlineMs = this.#host.deadlineAfter(this.#settings.responseTimeoutMs);
+    this.deadlineMs = this.#host.deadlineAfter(this.settings.responseTimeoutMs);
     if (this.#isHeard('created')) this.emit({ type: 'created', ref });
-    this.#look();
+    this.#watch?.look();
   }
 
   /** @internal */
@@ -278,7 +248,7 @@ export class Job<O = Uint8Array>
 
   /** @internal */
   onDeadline(): void {
-    const { submitTimeoutMs, createdTimeoutMs, responseTimeoutMs } = this.#settings;
+    const { submitTimeoutMs, createdTimeoutMs, responseTimeoutMs } = this.settings;
     const name = this.functionName;
     switch (this.#state.name) {
       case 'waiting':
@@ -326,7 +296,7 @@ export class Job<O = Uint8Array>
     const events: JobEvent<O>[] = [];
     if (this.#connection !== undefined) events.push({ type: 'submitted', server: this.#connection.server });
     if (this.#ref !== undefined) events.push({ type: 'created', ref: this.#ref });
-    if (this.#history !== undefined) events.push(...this.#history);
+    if (this.#history !== undefined) events.push(...this.#history.all);
     if ('event' in this.#state) events.push(this.#state.event);
     return events;
   }
@@ -337,14 +307,10 @@ export class Job<O = Uint8Array>
   }
 
   #onData(bytes: Uint8Array): void {
-    const joins = this.#settings.dataMode === 'join';
-    if (joins) {
-      this.#parts ??= [];
-      this.#parts.push(bytes);
-    }
+    this.#parts ??= new ResultParts(this.settings.dataMode);
+    this.#parts.push(bytes);
     // What is only to be shown is not kept, not even for those who come late.
-    this.#tell({ type: 'data', bytes }, joins);
-    if (this.#readers !== undefined) for (const reader of this.#readers) reader.push(bytes);
+    this.#tell({ type: 'data', bytes }, this.settings.dataMode === 'join');
   }
 
   #onStatus(numerator: number, denominator: number): void {
@@ -354,38 +320,33 @@ export class Job<O = Uint8Array>
 
   #tell(event: JobEvent<O>, remember = true): void {
     if (remember) {
-      this.#history ??= [];
-      if (this.#history.length === HISTORY_EVENTS) this.#history.shift();
-      this.#history.push(event);
+      this.#history ??= new RecentEvents();
+      this.#history.add(event);
     }
     this.emit(event);
   }
 
   #complete(last: Uint8Array): void {
-    const parts = this.#parts;
-    const bytes = parts === undefined ? last : joinBytes([...parts, last]);
-    this.#state = { name: 'complete', event: { type: 'complete', value: this.#decode(bytes), bytes } };
-    if (last.length > 0) for (const reader of this.#readers ?? []) reader.push(last);
-    this.#end();
+    const bytes = this.#parts === undefined ? last : this.#parts.complete(last);
+    const event = { type: 'complete', value: this.#decode(bytes), bytes } as const;
+    this.#state = { name: 'complete', event };
+    this.#end(event);
   }
 
   #fail(event: JobFailure): void {
     this.#state = { name: 'failed', event };
-    this.#end(event.error);
+    this.#parts?.fail(event.error);
+    this.#end(event);
   }
 
   /** The state has just become final: frees what only a living job needs, then tells everybody. */
-  #end(error?: GearmanError): void {
-    const state = this.#state;
-    const readers = this.#readers;
+  #end(event: JobCompletion<O> | JobFailure): void {
     this.packet = undefined;
     this.deadlineMs = Number.POSITIVE_INFINITY;
     this.#parts = undefined;
-    this.#readers = undefined;
     this.#host.settle(this);
-    if ('event' in state && this.#isHeard(state.event.type)) this.emit(state.event);
-    if (readers !== undefined) for (const reader of readers) reader.end(error);
-    this.#look();
+    if (this.#isHeard(event.type)) this.emit(event);
+    this.#watch?.look();
   }
 
   #cancel(how: string, options?: ErrorOptions): void {
@@ -410,36 +371,21 @@ export class Job<O = Uint8Array>
     return this.#ref as JobRef;
   }
 
-  #partsSoFar(): readonly Uint8Array[] {
-    if (this.#state.name !== 'complete') return this.#parts ?? [];
-    const { bytes } = this.#state.event;
-    return bytes.length === 0 ? [] : [bytes];
+  #settled(): Promise<O> {
+    this.#outcome ??= this.#until(() => (this.#state.name === 'complete' ? this.#state.event : undefined));
+    return this.#outcome;
   }
 
-  #settled(): Promise<O> {
-    this.#outcome ??= this.#until((resolve, reject) => {
-      if (this.#state.name === 'complete') resolve(this.#state.event.value);
+  /** Settles with what `reached` gives as soon as it gives something, or with the job's failure. */
+  #until<T>(reached: () => { readonly value: T } | undefined): Promise<T> {
+    this.#watch ??= new StateWatch();
+    return this.#watch.until((resolve, reject) => {
+      const goal = reached();
+      if (goal !== undefined) resolve(goal.value);
       else if (this.#state.name === 'failed') reject(this.#state.event.error);
       else return false;
       return true;
     });
-    return this.#outcome;
-  }
-
-  #until<T>(
-    look: (resolve: (value: T) => void, reject: (error: GearmanError) => void) => boolean,
-  ): Promise<T> {
-    return new Promise((resolve, reject) => {
-      if (look(resolve, reject)) return;
-      this.#watches ??= [];
-      this.#watches.push(() => look(resolve, reject));
-    });
-  }
-
-  #look(): void {
-    if (this.#watches === undefined) return;
-    const left = this.#watches.filter((isContent) => !isContent());
-    this.#watches = left.length === 0 ? undefined : left;
   }
 
   #isHeard(type: JobEvent<O>['type']): boolean {

@@ -1,6 +1,6 @@
 import type { ClosedError, Connection, NoServersError, ReplyHandler } from '@gearman/pool';
 import type { FunctionName, Packet, UniqueId } from '@gearman/protocol';
-import type { Priority } from './options.ts';
+import type { JobSettings, Priority } from './options.ts';
 
 const FOREGROUND = { high: 'SUBMIT_JOB_HIGH', normal: 'SUBMIT_JOB', low: 'SUBMIT_JOB_LOW' } as const;
 const BACKGROUND = {
@@ -30,10 +30,7 @@ export function submitPacket(
 export interface Submission extends ReplyHandler<Packet<'JOB_CREATED'>> {
   /** What to send. Forgotten once it was sent: a payload may be large. */
   packet: SubmitPacket | undefined;
-  /** The unique id that chooses the server, if the caller gave one. */
-  readonly routeBy: string | undefined;
-  readonly submitTimeoutMs: number;
-  readonly createdTimeoutMs: number;
+  readonly settings: JobSettings;
   /** When {@link onDeadline} is due, on the clock's monotonic scale. */
   deadlineMs: number;
   /** The packet was handed to this connection. */

@@ -8,7 +8,7 @@ export interface ServerFailure {
   readonly error: Error | undefined;
 }
 
-/** A connection could not be opened. An event, not an exception: the pool tries again. */
+/** A connection could not be opened. In a pool an event, not an exception: it tries again. */
 export class ConnectError extends GearmanError {
   override readonly name = 'ConnectError';
   readonly code = 'ERR_GEARMAN_CONNECT';

@@ -16,7 +16,7 @@ export function leadingInteger(text: string): number | undefined {
     value = value * 10 + digit;
     if (value >= TWO_TO_63) return undefined;
   }
-  return negative ? -value : value;
+  return negative && value > 0 ? -value : value;
 }
 
 /** The same, kept as gearmand keeps status numbers: an unsigned 32-bit integer, wrapped. */

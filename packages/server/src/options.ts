@@ -1,12 +1,5 @@
 import { getHeapStatistics } from 'node:v8';
-import {
-  type Clock,
-  type Logger,
-  type OptionsSchema,
-  parseOptions,
-  silentLogger,
-  systemClock,
-} from '@gearman/events';
+import { type Clock, type Logger, parseOptions, silentLogger, systemClock } from '@gearman/events';
 import { InvalidArgumentError } from '@gearman/protocol';
 import { z } from 'zod';
 
@@ -182,7 +175,12 @@ export interface ServerOptions {
 }
 
 /** {@link ListenOptions} with their defaults. */
-export type CheckedListenOptions = Required<ListenOptions>;
+export interface CheckedListenOptions {
+  readonly port: number;
+  readonly host: string;
+  readonly path?: string | undefined;
+  readonly backlog: number;
+}
 /** {@link ServerLimits} with their defaults. */
 export type CheckedLimits = { readonly [K in keyof ServerLimits]-?: Exclude<ServerLimits[K], undefined> };
 /** {@link ServerOptions} with their defaults. */
@@ -191,14 +189,14 @@ export type CheckedOptions = {
     ServerOptions[K],
     undefined
   >;
-} & { readonly limits: CheckedLimits; readonly jobHandlePrefix: string | undefined };
+} & { readonly limits: CheckedLimits; readonly jobHandlePrefix?: string | undefined };
 
 const MAX_PREFIX_BYTES = 38;
 const MIB = 1024 * 1024;
 const count = z.int().min(1);
 const milliseconds = z.number().min(0);
 
-const limitsSchema = z.strictObject({
+const limitsSchema: z.ZodType<CheckedLimits, ServerLimits> = z.strictObject({
   maxPacketBytes: count.default(64 * MIB),
   maxLineBytes: count.default(8191),
   maxConnections: count.default(65_536),
@@ -209,9 +207,9 @@ const limitsSchema = z.strictObject({
   outboxHardBytes: count.default(64 * MIB),
   messageTimeoutMs: milliseconds.default(30_000),
   stallTimeoutMs: milliseconds.default(10_000),
-}) satisfies OptionsSchema<CheckedLimits>;
+});
 
-const optionsSchema: OptionsSchema<CheckedOptions> = z.strictObject({
+const optionsSchema: z.ZodType<CheckedOptions, ServerOptions> = z.strictObject({
   jobRetries: z.int().min(-1).default(-1),
   workerWakeup: z.union([z.literal('auto'), z.int().min(0)]).default('auto'),
   wakeupLookMs: milliseconds.default(100),
@@ -223,8 +221,7 @@ const optionsSchema: OptionsSchema<CheckedOptions> = z.strictObject({
       (prefix) => [...prefix].every((char) => char > ' ' && char <= '~'),
       'use printable ASCII without blanks',
     )
-    .optional()
-    .transform((prefix) => prefix),
+    .optional(),
   exceptions: z.boolean().default(false),
   requeue: z.enum(['head', 'tail']).default('tail'),
   logLevel: z.enum(LOG_LEVELS).default('ERROR'),
@@ -232,14 +229,14 @@ const optionsSchema: OptionsSchema<CheckedOptions> = z.strictObject({
   limits: limitsSchema.default(() => limitsSchema.parse({})),
   clock: z.custom<Clock>((value) => typeof value === 'object' && value !== null).default(systemClock),
   logger: z.custom<Logger>((value) => typeof value === 'object' && value !== null).default(silentLogger),
-}) as never;
+});
 
-const listenSchema: OptionsSchema<CheckedListenOptions> = z.strictObject({
+const listenSchema: z.ZodType<CheckedListenOptions, ListenOptions> = z.strictObject({
   port: z.int().min(0).max(65_535).default(4730),
   host: z.string().min(1).default('127.0.0.1'),
   path: z.string().min(1).optional(),
   backlog: count.default(511),
-}) as never;
+});
 
 const fail = (message: string): InvalidArgumentError => new InvalidArgumentError(message);
 

@@ -46,6 +46,7 @@ export async function startGearmand(args: readonly string[] = [], port?: number)
   for (let attempt = 1; ; attempt++) {
     const chosen = port ?? (await freePort());
     const child = spawn(path, gearmandArguments(chosen, args), { stdio: ['ignore', 'ignore', 'pipe'] });
+    endWithUs(child);
     let complaint = '';
     child.stderr.on('data', (chunk: Buffer) => {
       complaint += chunk.toString();
@@ -55,6 +56,15 @@ export async function startGearmand(args: readonly string[] = [], port?: number)
     // Somebody else may have taken the free port in between.
     if (attempt === ATTEMPTS) throw new Error(`gearmand does not start: ${complaint.trim()}`);
   }
+}
+
+/** A test process that dies must not leave servers behind. */
+function endWithUs(child: ChildProcess): void {
+  const end = (): void => {
+    child.kill('SIGKILL');
+  };
+  process.once('exit', end);
+  child.once('exit', () => process.off('exit', end));
 }
 
 function gearmandArguments(port: number, more: readonly string[]): string[] {

@@ -149,7 +149,8 @@ export class Worker extends TypedEmitter<WorkerEvent> {
    * Stops: asks for no more jobs, lets the running ones end, takes its functions back, then closes its connections
    * once everything has been sent. A shared pool stays open.
    *
-   * May be called again, for example with a shorter `timeoutMs`. Do not await it in a handler: it waits for that.
+   * May be called again, for example with a shorter `timeoutMs`. Do not await it in a handler: it waits for that. A
+   * server that owes an answer is waited for as well, up to the pool's `replyTimeoutMs`.
    *
    * @returns a promise that rejects only with `ERR_GEARMAN_INVALID_ARGUMENT`, for wrong options
    */
@@ -170,15 +171,15 @@ export class Worker extends TypedEmitter<WorkerEvent> {
   }
 
   /**
-   * Stops the worker on SIGTERM and SIGINT, so that the process ends by itself, with code 0 if nothing else keeps it
-   * alive. A second signal ends it at once.
+   * Stops the worker on the first of these signals, so that the process ends by itself, with code 0 if nothing else
+   * keeps it alive. A second signal ends it at once.
    *
    * @returns a way to stop listening
    * @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT` for wrong options
    */
   handleSignals(
-    options: StopOptions = {},
     signals: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT'],
+    options: StopOptions = {},
   ): Disposable {
     parseStopOptions(options);
     return stopOnSignals(this, signals, options);

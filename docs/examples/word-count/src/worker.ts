@@ -8,10 +8,10 @@ const worker = createWorker({ clientId: `word-count-${name}` });
 worker.register('count-words', (job) => JSON.stringify(countWords(job.text(), name)));
 worker.register('merge-counts', (job) => JSON.stringify(mergeTallies(JSON.parse(job.text()) as Tally[])));
 
-// Without a parent nobody needs the result; with SIGTERM the jobs at hand are finished first.
-process.once('disconnect', () => process.exit(0));
-process.once('SIGTERM', () => {
-  void worker.stop({ timeoutMs: 5000 }).then(() => process.exit(0));
-});
+// SIGTERM: the jobs at hand are finished first.
+worker.handleSignals(['SIGTERM'], { timeoutMs: 5000 });
 await worker.start();
+
+// Without a parent nobody needs the results.
+process.once('disconnect', () => process.exit(0));
 process.send?.('ready');

@@ -19,12 +19,12 @@ interface Fixtures {
 /** Tests that get a server of their own, and fail when they leave something open. */
 export function behaviourTest(start: StartServer) {
   return base.extend<Fixtures>({
-    after: async ({ task: _ }, use) => {
+    after: async ({ task }, use) => {
       const leaks = watchLeaks();
       const cleanUps: (() => Promise<void>)[] = [];
       await use((cleanUp) => cleanUps.unshift(cleanUp));
       for (const cleanUp of cleanUps) await cleanUp();
-      await leaks.check();
+      await expect(leaks.check(), task.name).resolves.toBeUndefined();
     },
     server: async ({ after }, use) => {
       const server = await start();

@@ -62,6 +62,7 @@ describe('Pool, and a rude server', () => {
     await using pool = poolOf(server);
     const connection = await pool.acquire();
     await expect(connection.ask(ECHO, 5)).rejects.toMatchObject({ code: 'ERR_GEARMAN_REPLY_TIMEOUT' });
+    await server.until(() => peers.length > 0);
     peers[0]?.sendBytes(ANSWER);
     expect((await connection.ask(request('GRAB_JOB', {}))).type).toBe('NO_JOB');
     expect(connection.epoch).toBe(1);

@@ -1,13 +1,16 @@
 import { leadingUint32 } from '../decimal.ts';
+import { Departures } from './departures.ts';
 import { FunctionTable } from './function-table.ts';
 import type { GearmanFunction } from './gearman-function.ts';
-import { isAbandoned, Job, type Priority } from './job.ts';
+import { Job } from './job.ts';
 import { JobLife } from './job-life.ts';
 import { findTwin, JobTable } from './job-table.ts';
 import { type EngineClock, JobTimers } from './job-timers.ts';
 import type { EngineObserver } from './observer.ts';
 import { keepPayload } from './payload.ts';
-import { Peer, type PeerPort, Registration } from './peer.ts';
+import { Peer, type PeerPort } from './peer.ts';
+import { Registrations } from './registrations.ts';
+import type { Submission, SubmitRefusal } from './submission.ts';
 import { Turns } from './turns.ts';
 import { type WakeUpMode, WakeUps } from './wake-ups.ts';
 import { Watchers } from './watchers.ts';
@@ -27,30 +30,11 @@ export interface EngineOptions {
   readonly observer?: EngineObserver | undefined;
 }
 
-/** What a submit asks for. */
-export interface Submission {
-  readonly functionName: string;
-  readonly uniqueId: string;
-  readonly workload: Uint8Array;
-  readonly priority: Priority;
-  readonly background: boolean;
-  /** Not before this moment, in milliseconds since 1970; 0 means now. */
-  readonly runAtMs: number;
-  readonly reducer: string | undefined;
-}
-
-/** Why a submit made no job. */
-export type SubmitRefusal =
-  | 'unique-too-large'
-  | 'reducer-too-large'
-  | 'too-many-functions'
-  | 'queue-full'
-  | 'memory-full'
-  | 'shutting-down';
-
 const MAX_UNIQUE_BYTES = 64;
 const MAX_CLIENT_ID_BYTES = 127;
 const WATCHER_BYTES = 100;
+/** Everything a worker says is sent to each of them. */
+const MAX_WATCHERS_PER_JOB = 10_000;
 
 /**
  * The job system: submit, grab, progress, finish, cancel, lose a worker, time passes.
@@ -66,6 +50,8 @@ export class Engine {
   readonly #wakeUps: WakeUps;
   readonly #turns: Turns;
   readonly #life: JobLife;
+  readonly #registrations: Registrations;
+  readonly #departures: Departures;
   readonly #peers = new Set<Peer>();
   #lastPeerId = 0;
   readonly #watchers = new Watchers();
@@ -89,6 +75,8 @@ export class Engine {
       jobRetries: options.jobRetries,
       requeue: options.requeue,
     });
+    this.#registrations = new Registrations(this.#functions, this.#turns, this.#wakeUps);
+    this.#departures = new Departures(this.#life, this.#watchers);
   }
 
   // Connections
@@ -99,19 +87,16 @@ export class Engine {
     return peer;
   }
 
-  /** The connection is gone: its jobs go back to their queues, jobs that only it waited for are given up. */
+  /**
+   * The connection is gone: its jobs go back to their queues, jobs that only it waited for are given up. With very many
+   * jobs that takes some calls of {@link advance}.
+   */
   disconnect(peer: Peer): void {
     if (!this.#peers.delete(peer)) return;
     peer.connected = false;
-    for (let watcher = peer.watching; watcher !== undefined; watcher = peer.watching) {
-      const { job } = watcher;
-      this.#watchers.detach(watcher);
-      // A running job is left to its worker, which cannot be told.
-      if (isAbandoned(job) && job.state !== 'running') this.#life.end(job, 'abandoned');
-    }
     const wokenFor = peer.sleep === 'awake' ? undefined : this.#wakeUps.wakeUp(peer);
-    this.#unregisterAll(peer);
-    this.#giveBackAll(peer, 'worker-lost');
+    this.#registrations.removeAll(peer);
+    this.#departures.begin(peer);
     if (wokenFor !== undefined) this.#wakeUps.refill(wokenFor);
   }
 
@@ -122,18 +107,7 @@ export class Engine {
     if (peer.registrationCount >= this.#options.maxFunctionsPerConnection) return false;
     const fn = this.#function(functionName);
     if (fn === undefined) return false;
-    const registration = new Registration(peer, fn, timeoutMs);
-    peer.registrations ??= new Map();
-    registration.olderTwin = peer.registrations.get(fn);
-    peer.registrations.set(fn, registration);
-    peer.registrationCount++;
-    fn.registrationCount++;
-    this.#turns.add(registration);
-    this.#functions.noteUse(fn);
-    if (peer.sleep === 'asleep') {
-      fn.addSleeper(registration);
-      this.#wakeUps.refill(fn);
-    }
+    this.#registrations.add(peer, fn, timeoutMs);
     return true;
   }
 
@@ -141,15 +115,14 @@ export class Engine {
   cantDo(peer: Peer, functionName: string): void {
     const fn = this.#functions.get(functionName);
     if (fn === undefined || peer.registrations?.has(fn) !== true) return;
-    this.#unregister(peer, fn);
-    this.#giveBackAll(peer, 'function-withdrawn', fn);
-    this.#functions.noteUse(fn);
+    this.#registrations.remove(peer, fn);
+    this.#giveBackAll(peer, fn);
   }
 
   /** Withdraws all functions; all jobs that this connection runs go back. */
   resetAbilities(peer: Peer): void {
-    this.#unregisterAll(peer);
-    this.#giveBackAll(peer, 'function-withdrawn');
+    this.#registrations.removeAll(peer);
+    this.#giveBackAll(peer);
   }
 
   setClientId(peer: Peer, clientId: string): void {
@@ -246,6 +219,7 @@ export class Engine {
     if (this.sizeBytes + (twin === undefined ? workload.length : 0) > this.#options.maxQueueBytes)
       return 'memory-full';
     if (twin !== undefined) {
+      if (twin.watcherCount >= MAX_WATCHERS_PER_JOB && !background) return 'memory-full';
       if (background) twin.background = true;
       else this.#watchers.attach(twin, peer);
       return twin;
@@ -306,9 +280,7 @@ export class Engine {
     if (fn === undefined) return 'unknown';
     if (fn.registrationCount > 0 || fn.running > 0) return 'in-use';
     if (fn.total > 0) return 'has-jobs';
-    this.#wakeUps.forget(fn);
-    this.#functions.delete(fn);
-    this.#options.observer?.functionDropped(name);
+    this.#forget(fn);
     return 'dropped';
   }
 
@@ -339,11 +311,12 @@ export class Engine {
 
   /** In how many milliseconds {@link advance} has something to do; undefined for nothing. */
   nextDelayMs(): number | undefined {
-    return this.#timers.nextDelayMs(this.#wakeUps.nextAt);
+    return this.#departures.pending ? 0 : this.#timers.nextDelayMs(this.#wakeUps.nextAt);
   }
 
   /** Does what is due by now. */
   advance(): void {
+    this.#departures.advance();
     this.#life.startDue();
     this.#life.timeOut();
     this.#wakeUps.advance();
@@ -396,36 +369,26 @@ export class Engine {
   #function(name: string): GearmanFunction | undefined {
     const known = this.#functions.get(name);
     if (known !== undefined) return known;
-    const fn = this.#functions.create(name);
-    if (fn !== undefined) this.#options.observer?.functionCreated(name);
-    return fn;
-  }
-
-  #unregisterAll(peer: Peer): void {
-    if (peer.registrations === undefined) return;
-    for (const fn of peer.registrations.keys()) {
-      this.#unregister(peer, fn);
-      this.#functions.noteUse(fn);
+    if (this.#functions.full) {
+      const { longestIdle } = this.#functions;
+      if (longestIdle === undefined) return undefined;
+      this.#forget(longestIdle);
     }
+    this.#options.observer?.functionCreated(name);
+    return this.#functions.create(name);
   }
 
-  /** Removes all registrations of one function: no job that is given back afterwards wakes who gives it back. */
-  #unregister(peer: Peer, fn: GearmanFunction): void {
-    for (let twin = peer.registrations?.get(fn); twin !== undefined; twin = twin.olderTwin) {
-      this.#turns.remove(twin);
-      fn.removeSleeper(twin);
-      peer.registrationCount--;
-      fn.registrationCount--;
-    }
-    peer.registrations?.delete(fn);
-    if (peer.wokenFor === fn) this.#wakeUps.replace(peer);
+  #forget(fn: GearmanFunction): void {
+    this.#wakeUps.forget(fn);
+    this.#functions.delete(fn);
+    this.#options.observer?.functionDropped(fn.name);
   }
 
-  #giveBackAll(peer: Peer, reason: 'worker-lost' | 'function-withdrawn', fn?: GearmanFunction): void {
+  #giveBackAll(peer: Peer, fn?: GearmanFunction): void {
     let job = peer.running.head;
     while (job !== undefined) {
       const next = job.next;
-      if (fn === undefined || job.fn === fn) this.#life.giveBack(job, reason);
+      if (fn === undefined || job.fn === fn) this.#life.giveBack(job, 'function-withdrawn');
       job = next;
     }
   }

@@ -29,9 +29,17 @@ export class FunctionTable {
     return this.#byName.values();
   }
 
-  /** Makes a function; undefined when the table is full of functions in use. */
-  create(name: string): GearmanFunction | undefined {
-    if (this.#byName.size >= this.#maxFunctions && !this.#dropIdle()) return undefined;
+  /** True when one has to go before another one can be made. */
+  get full(): boolean {
+    return this.#byName.size >= this.#maxFunctions;
+  }
+
+  /** The function that nobody has used for the longest time. */
+  get longestIdle(): GearmanFunction | undefined {
+    return this.#idle.values().next().value;
+  }
+
+  create(name: string): GearmanFunction {
     const fn = new GearmanFunction(name);
     this.#byName.set(name, fn);
     this.#idle.add(fn);
@@ -68,13 +76,5 @@ export class FunctionTable {
     const { fn, priority } = job;
     fn.remove(job);
     if (fn.ready(priority) === 0) this.#ready[priority].delete(fn);
-  }
-
-  #dropIdle(): boolean {
-    for (const fn of this.#idle) {
-      this.delete(fn);
-      return true;
-    }
-    return false;
   }
 }

@@ -69,6 +69,7 @@ export class Peer {
   readonly running = new JobQueue();
   /** Jobs it waits for. */
   watching: Watcher | undefined = undefined;
+  /** False when it is gone, though some of its jobs may not have been seen to. */
   connected = true;
 
   constructor(id: number, port: PeerPort, address: string, exceptions: boolean) {

@@ -1,5 +1,5 @@
 import { SERVER_ERRORS, type ServerErrorText } from '@gearman/protocol';
-import type { SubmitRefusal } from '../engine/engine.ts';
+import type { SubmitRefusal } from '../engine/submission.ts';
 
 /** ERROR packets that gearmand does not have, for what gearmand leaves unanswered or has no limit for. */
 export const OWN_ERRORS = {

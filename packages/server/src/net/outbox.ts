@@ -4,6 +4,12 @@ import type { Transport } from './transport.ts';
 /** Idle connections need no writer; a busy server needs as many as it has connections with output in one turn. */
 const spareWriters: PacketWriter[] = [];
 const MOST_SPARE_WRITERS = 64;
+/** Most turns fit into one block, and one block leaves with one plain write. */
+const SMALLEST_BLOCK_BYTES = 2048;
+
+function newWriter(): PacketWriter {
+  return new PacketWriter({ allocate: (bytes) => Buffer.allocUnsafe(Math.max(bytes, SMALLEST_BLOCK_BYTES)) });
+}
 
 /** What waits to be sent to one peer. Collects during a turn, leaves in one write. */
 export class Outbox {
@@ -72,8 +78,7 @@ export class Outbox {
     let writer = this.#writer;
     if (writer === undefined) {
       this.#waitingBytes = this.#transport.writableLength;
-      if (this.#waitingBytes <= this.#hardBytes)
-        writer = this.#writer = spareWriters.pop() ?? new PacketWriter();
+      if (this.#waitingBytes <= this.#hardBytes) writer = this.#writer = spareWriters.pop() ?? newWriter();
     } else if (this.#waitingBytes + writer.sizeBytes > this.#hardBytes) {
       writer = undefined;
     }

@@ -11,6 +11,9 @@ import type { TurnTask } from './turn.ts';
 export type Listing = Iterator<string, unknown, unknown>;
 
 const LINES_PER_SLICE = 500;
+/** What one session may do in one turn while others wait: so many packets, or a few text lines, which may search. */
+const WORK_PER_TURN = 4096;
+const WORK_OF_A_LINE = 1024;
 
 /**
  * One connection: bytes in, messages to their handlers, packets out.
@@ -29,7 +32,9 @@ export class Session implements PeerPort, TurnTask {
   #handled = 0;
   #listing: Listing | undefined;
   #noMoreInput = false;
+  /** Reading is paused: for the peer to read, for a listing to end, or for others to have their turn. */
   #blocked = false;
+  #yielded = false;
   #inTurn = false;
   #ending = false;
   #closeReason: string | undefined;
@@ -165,11 +170,27 @@ export class Session implements PeerPort, TurnTask {
       // Closing with input unread would make the kernel throw the last answers away.
       this.#transport.end();
       this.#transport.resume();
-      this.#linger = this.context.clock.setTimer(LINGER_MS, () => this.#transport.destroy());
+      this.#awaitLastBytes();
       this.#leave(this.#closeReason ?? 'ended');
-    } else if (this.#listing !== undefined) {
-      this.#continueListing();
+      return;
     }
+    if (this.#transport.writableLength > this.context.limits.outboxSoftBytes) this.#startStall();
+    if (this.#listing !== undefined) {
+      this.#continueListing();
+    } else if (this.#yielded) {
+      this.#yielded = false;
+      this.#resume();
+    }
+  }
+
+  /** Waits for the peer to take the last answers, as long as it takes some. */
+  #awaitLastBytes(): void {
+    const waiting = this.#transport.writableLength;
+    this.#linger = this.context.clock.setTimer(LINGER_MS, () => {
+      const left = this.#transport.writableLength;
+      if (left === 0 || left >= waiting) this.#transport.destroy();
+      else this.#awaitLastBytes();
+    });
   }
 
   #read(chunk: Uint8Array): void {
@@ -184,18 +205,32 @@ export class Session implements PeerPort, TurnTask {
 
   #handleMessages(): void {
     const messages = this.#messages;
+    let work = 0;
     while (this.#handled < messages.length) {
       if (this.#closeReason !== undefined) return;
+      if (work >= WORK_PER_TURN) {
+        this.#goOnNextTurn();
+        return;
+      }
       if (this.#listing !== undefined || this.#outbox.sizeBytes > this.context.limits.outboxSoftBytes) {
         this.#block();
         return;
       }
       const message = messages[this.#handled++];
-      if (message !== undefined) this.#handle(message);
+      if (message === undefined) continue;
+      this.#handle(message);
+      work += message.type === 'TEXT' ? WORK_OF_A_LINE : 1;
     }
     this.#messages = [];
     this.#handled = 0;
     if (this.#noMoreInput) this.#peerEnded();
+  }
+
+  #goOnNextTurn(): void {
+    this.#yielded = true;
+    if (!this.#blocked) this.#transport.pause();
+    this.#blocked = true;
+    this.#joinTurn();
   }
 
   /** The peer sends no more. It still gets the answers to what it sent. */
@@ -218,9 +253,7 @@ export class Session implements PeerPort, TurnTask {
     if (this.#blocked) return;
     this.#blocked = true;
     this.#transport.pause();
-    if (this.#listing === undefined) {
-      this.#startStall();
-    }
+    if (this.#listing === undefined) this.#startStall();
   }
 
   #startStall(): void {
@@ -239,6 +272,8 @@ export class Session implements PeerPort, TurnTask {
     }
     if (!this.#blocked) return;
     this.#blocked = false;
+    // The time in which nothing was read does not count.
+    if (this.#messageSince !== undefined) this.#messageSince = this.context.clock.monotonicMs();
     this.#handleMessages();
     if (!this.#blocked) this.#transport.resume();
   }

@@ -21,6 +21,8 @@ describe('recordings of gearmand, played to our server', () => {
   test('the list of intended differences names only frames that are there', () => {
     const frames = new Set(comparable.flatMap(({ name, steps }) => steps.map(({ seq }) => `${name}#${seq}`)));
     expect(Object.keys(intended).filter((key) => !frames.has(key))).toEqual([]);
-    expect(Object.keys(NOT_BUILT).filter((name) => !samples.some((sample) => sample.name === name))).toEqual([]);
+    expect(Object.keys(NOT_BUILT).filter((name) => !samples.some((sample) => sample.name === name))).toEqual(
+      [],
+    );
   });
 });

@@ -1,4 +1,8 @@
-import { HANDLE_PREFIX } from './job-system.ts';
+/** A description is a list of these; `LINE` begins a line. */
+export type Fact = string | number | boolean | undefined;
+
+export const HANDLE_PREFIX = 'H:';
+const LINE = '\n';
 
 /** The facts about a function that model and engine must agree on. */
 export interface FunctionFacts {
@@ -13,7 +17,7 @@ export interface FunctionFacts {
   readonly pinned: boolean;
   /** Peers that sleep, the longest asleep first. */
   readonly sleepers: readonly number[];
-  /** Peers that were woken for it and have not answered. */
+  /** How many peers were woken for it and have not answered. */
   readonly waking: number;
 }
 
@@ -26,7 +30,8 @@ export interface JobFacts {
   readonly state: string;
   readonly background: boolean;
   readonly retries: number;
-  readonly progress: readonly [numerator: number, denominator: number];
+  readonly numerator: number;
+  readonly denominator: number;
   readonly worker: number | undefined;
   /** Peers that wait for it, the newest first. */
   readonly clients: readonly number[];
@@ -39,39 +44,42 @@ export interface PeerFacts {
   readonly exceptions: boolean;
   readonly sleep: string;
   readonly wokenFor: string | undefined;
-  /** In the order of their turns: name, timeout. */
-  readonly turns: readonly (readonly [functionName: string, timeoutMs: number])[];
+  /** Functions and timeouts in the order of their turns. */
+  readonly turns: readonly Fact[];
   /** As the text command `workers` lists them. */
   readonly newestFirst: readonly string[];
   /** Jobs it runs, the newest first. */
   readonly running: readonly number[];
-  /** Cancelled jobs it still runs. */
-  readonly cancelled: readonly number[];
+  /** Cancelled jobs it still runs, in any order. */
+  readonly cancelled: number[];
 }
 
-export function describeFunction(fn: FunctionFacts): string {
-  return (
-    `function ${fn.name}: ready ${fn.ready.join('/')}, delayed ${fn.delayed}, running ${fn.running}, ` +
-    `total ${fn.total}, abilities ${fn.abilities}, limits ${fn.limits.join('/')}, pinned ${fn.pinned}, ` +
-    `asleep [${fn.sleepers.join(' ')}], waking ${fn.waking}`
-  );
+// Facts are compared after every step of millions, so no text is made of them unless they differ.
+
+export function describeFunction(facts: Fact[], fn: FunctionFacts): void {
+  facts.push(LINE, 'function', fn.name, 'ready', ...fn.ready, 'delayed', fn.delayed, 'running', fn.running);
+  facts.push('total', fn.total, 'abilities', fn.abilities, 'limits', ...fn.limits, 'pinned', fn.pinned);
+  facts.push('asleep', ...fn.sleepers, 'waking', fn.waking);
 }
 
-export function describeJob(job: JobFacts): string {
-  return (
-    `${handleOf(job.number)}: ${job.functionName} ${show(job.uniqueId)} priority ${job.priority} ${job.state}, ` +
-    `background ${job.background}, retries ${job.retries}, progress ${job.progress.join('/')}, ` +
-    `worker ${job.worker}, clients [${job.clients.join(' ')}]`
-  );
+export function describeJob(facts: Fact[], job: JobFacts): void {
+  facts.push(LINE, 'job', job.number, job.functionName, 'unique id', job.uniqueId, 'priority', job.priority);
+  facts.push(job.state, 'background', job.background, 'retries', job.retries);
+  facts.push('progress', job.numerator, job.denominator, 'worker', job.worker, 'clients', ...job.clients);
 }
 
-export function describePeer(peer: PeerFacts): string {
-  return (
-    `peer ${peer.id}: ${show(peer.clientId)} exceptions ${peer.exceptions}, ${peer.sleep} ${peer.wokenFor}, ` +
-    `turns [${peer.turns.map(([name, timeoutMs]) => `${name}@${timeoutMs}`).join(' ')}], ` +
-    `newest first [${peer.newestFirst.join(' ')}], running [${peer.running.join(' ')}], ` +
-    `cancelled [${[...peer.cancelled].sort((a, b) => a - b).join(' ')}]`
-  );
+export function describePeer(facts: Fact[], peer: PeerFacts): void {
+  facts.push(LINE, 'peer', peer.id, 'called', peer.clientId, 'exceptions', peer.exceptions);
+  facts.push(peer.sleep, peer.wokenFor, 'turns', ...peer.turns, 'newest first', ...peer.newestFirst);
+  facts.push('running', ...peer.running, 'cancelled', ...peer.cancelled.sort((a, b) => a - b));
+}
+
+/** A description as lines, for people. */
+export function linesOf(facts: readonly Fact[]): string[] {
+  return facts
+    .map((fact) => (fact === LINE ? fact : shorten(String(fact))))
+    .join(' ')
+    .split(LINE);
 }
 
 /** What a worker that grabbed this job sees. */
@@ -82,14 +90,13 @@ export function describeAssignment(
   reducer: string | undefined,
   workload: string,
 ): string {
-  return `${handleOf(number)} ${functionName} ${show(uniqueId)} ${reducer} ${show(workload)}`;
+  return `${handleOf(number)} ${functionName} ${shorten(uniqueId)} ${reducer} ${shorten(workload)}`;
 }
 
 export function handleOf(number: number): string {
   return HANDLE_PREFIX + number;
 }
 
-/** A long text is shown by its length. */
-function show(bytes: string): string {
-  return bytes.length > 20 ? `<${bytes.length} bytes ${bytes.slice(-2)}>` : `'${bytes}'`;
+function shorten(bytes: string): string {
+  return bytes.length > 20 ? `<${bytes.length} bytes …${bytes.slice(-2)}>` : bytes;
 }

@@ -1,4 +1,5 @@
 import type { Priority } from '../../src/engine/job.ts';
+import type { Fact } from './describe.ts';
 
 /** The rules that a run is played with. */
 export interface Rules {
@@ -53,8 +54,8 @@ export interface JobSystem {
 
   /** What peers and the observer heard since the last call, each in order. */
   takeEffects(): string[];
-  /** Everything that is known of functions, jobs and peers, a line each. */
-  describe(): string[];
+  /** Everything that is known of functions, jobs and peers. */
+  describe(): Fact[];
 }
 
 /** The clock of a run, in whole milliseconds. */
@@ -69,5 +70,4 @@ export interface Costs {
   readonly watcherBytes: number;
 }
 
-export const HANDLE_PREFIX = 'H:';
 export const UNIQUE_IDS = ['', '-', 'a', 'b', 'x'.repeat(64), 'x'.repeat(65)] as const;

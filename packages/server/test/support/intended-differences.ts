@@ -16,7 +16,8 @@ export interface IntendedDifference {
 /** Every place in the recordings where this server answers otherwise than the gearmand that was recorded. */
 export const INTENDED_DIFFERENCES: readonly IntendedDifference[] = [
   {
-    reason: 'cancel job ends a job for its clients at once and for good; gearmand keeps it until a worker comes along',
+    reason:
+      'cancel job ends a job for its clients at once and for good; gearmand keeps it until a worker comes along',
     ours: {
       '1.1.20 admin-cancel-job#7': '"f\\t0\\t0\\t0\\n.\\n"',
       '1.1.20 admin-cancel-job#9': '".\\n"',

@@ -100,14 +100,18 @@ class Player {
 
   async #collect(name: string, connection: TestConnection): Promise<void> {
     const arrived = await connection.arrived();
-    this.#inboxes.set(name, [...(this.#inboxes.get(name) ?? []), ...arrived.map((text) => normalized(this.#toRecorded(text)))]);
+    this.#inboxes.set(name, [
+      ...(this.#inboxes.get(name) ?? []),
+      ...arrived.map((text) => normalized(this.#toRecorded(text))),
+    ]);
   }
 
   /** As many messages as the recorded frame has. */
   #take(name: string, recorded: string): string {
     const inbox = this.#inboxes.get(name) ?? [];
     let text = inbox.shift() ?? '';
-    while (text.length < recorded.length && recorded.startsWith(text) && inbox.length > 0) text += inbox.shift();
+    while (text.length < recorded.length && recorded.startsWith(text) && inbox.length > 0)
+      text += inbox.shift();
     return text;
   }
 
@@ -141,7 +145,9 @@ function normalized(message: string): string {
     const lines = message.split('\n').slice(0, -2);
     return [...lines.map((line) => line.replace(/^\d+ (?=127\.0\.0\.1 )/, '# ')).sort(), '.\n'].join('\n');
   }
-  return message.replaceAll(/OK (?:1\.1\.20\+ds|0\.1\.0)\n/g, 'OK version\n').replace(/^OK \d+\n$/, 'OK pid\n');
+  return message
+    .replaceAll(/OK (?:1\.1\.20\+ds|0\.1\.0)\n/g, 'OK version\n')
+    .replace(/^OK \d+\n$/, 'OK pid\n');
 }
 
 /** Corrects the size in the header of a packet whose handle has another length now. */
@@ -157,16 +163,16 @@ function prefixOf({ args }: Sample): string {
 }
 
 function optionsOf(args: readonly string[]): ServerOptions {
-  const valueOf = (name: string): string | undefined => {
+  const argument = (name: string): string | undefined => {
     const at = args.findIndex((arg) => arg === name || arg.startsWith(`${name}=`));
     return at < 0 ? undefined : (args[at]?.split('=')[1] ?? args[at + 1]);
   };
   return {
     // As gearmand: everybody is woken.
-    workerWakeup: Number(valueOf('--worker-wakeup') ?? 0),
-    jobRetries: Number(valueOf('--job-retries') ?? -1),
+    workerWakeup: Number(argument('--worker-wakeup') ?? 0),
+    jobRetries: Number(argument('--job-retries') ?? -1),
     exceptions: args.includes('--exceptions'),
-    jobHandlePrefix: valueOf('--job-handle-prefix'),
+    jobHandlePrefix: argument('--job-handle-prefix'),
   };
 }
 

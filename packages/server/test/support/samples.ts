@@ -35,14 +35,21 @@ const EVENTS = new URL('../fixtures/sample-events.json', import.meta.url);
 export function readSamples(): Sample[] {
   const events = JSON.parse(readFileSync(EVENTS, 'utf8')) as Record<string, Step[]>;
   return ['1.1.20', '2.0'].flatMap((version) => {
-    const lines = readFileSync(new URL(`gearmand-${version}.jsonl`, VECTORS), 'utf8').trimEnd().split('\n');
+    const lines = readFileSync(new URL(`gearmand-${version}.jsonl`, VECTORS), 'utf8')
+      .trimEnd()
+      .split('\n');
     const samples: { name: string; isDefect: boolean; args: readonly string[]; steps: Step[] }[] = [];
     for (const text of lines) {
       const line = JSON.parse(text) as Line;
       if (line.scenario === undefined) samples.at(-1)?.steps.push(toStep(line));
       else {
         const name = `${version} ${line.scenario}`;
-        samples.push({ name, isDefect: line.title.includes('DEFECT'), args: line.args, steps: events[name] ?? [] });
+        samples.push({
+          name,
+          isDefect: line.title.includes('DEFECT'),
+          args: line.args,
+          steps: events[name] ?? [],
+        });
       }
     }
     for (const { steps } of samples) steps.sort((a, b) => a.seq - b.seq);

@@ -168,6 +168,14 @@ describe('coalescing by unique id (§4)', () => {
     expect(world.peer().canDo('f').grab()).toBe(2);
   });
 
+  test('a job has room for ten thousand clients', () => {
+    const world = new World();
+    const client = world.peer();
+    for (let i = 0; i < 10_000; i++) client.submit('f', { unique: 'u' });
+    expect(client.submit('f', { unique: 'u' })).toBe('memory-full');
+    expect(client.background('f', { unique: 'u' })).toBe(1);
+  });
+
   test('foreground submits that merge into a delayed job wait for its time', () => {
     const world = new World();
     const client = world.peer();

@@ -67,6 +67,25 @@ describe('a client disconnects (§5)', () => {
     expect(world.engine.jobCount).toBe(0);
   });
 
+  test('with very many jobs it is gone in slices, between which others have their turn', () => {
+    const world = new World();
+    const [client, other] = [world.peer(), world.peer()];
+    const worker = world.peer().canDo('f');
+    for (let i = 0; i < 5000; i++) client.submit('f', { unique: `${i}` });
+    for (let i = 0; i < 3000; i++) worker.grab();
+    client.disconnect();
+    expect(world.engine.nextDelayMs()).toBe(0);
+    expect(world.engine.peers.has(client.peer)).toBe(false);
+    // A job that has not been seen to yet lives on with its new client.
+    expect(other.submit('f', { unique: '0' })).toBe(1);
+    world.pass(0);
+    worker.disconnect();
+    world.pass(0);
+    expect(world.engine.nextDelayMs()).toBeUndefined();
+    expect(world.counts()).toEqual(['f 1 0 0']);
+    expect(world.peer().canDo('f').grab()).toBe(1);
+  });
+
   test('disconnecting twice does nothing', () => {
     const world = new World();
     const client = world.peer();
@@ -86,7 +105,7 @@ describe('a worker disconnects (§6)', () => {
       client.submit('f', { background });
       worker.grab();
       worker.workStatus(1, '3', '4');
-      client.heard;
+      if (!background) expect(client.heard).toEqual(['status 1 3/4']);
       worker.disconnect();
       expect(world.status(1)).toBe('queued 0/0');
       expect(client.heard).toEqual([]);

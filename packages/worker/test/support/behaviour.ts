@@ -46,7 +46,10 @@ export function describeWorker(
       worker.register('throws', () => {
         throw Object.assign(new TypeError('bad'), { code: 'E_BAD' });
       });
-      worker.register('rejects', () => Promise.reject(undefined as unknown as Error));
+      const nothing: unknown = undefined;
+      worker.register('rejects', async () => {
+        throw nothing;
+      });
       worker.register('fails', (job) => job.fail('because'));
       worker.register('fine', () => 'fine');
       await worker.start();

@@ -1,7 +1,7 @@
 import type { PoolOptions } from '@gearman/pool';
 import type { Packet } from '@gearman/protocol';
+import { FakeClock } from '@gearman/testing';
 import { createWorker, type Worker, type WorkerEvent, type WorkerSettings } from '../../src/index.ts';
-import { FakeClock } from './fake-clock.ts';
 import { FakeNetwork, type FakePeer, turn } from './fake-network.ts';
 
 /** A worker on a fake network and a fake clock, with everything it told. */

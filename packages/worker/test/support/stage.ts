@@ -1,7 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
 import type { PoolOptions } from '@gearman/pool';
-import type { TestServer } from '@gearman/testing';
+import { type TestServer, watchLeaks } from '@gearman/testing';
 import { createWorker, type Worker, type WorkerSettings } from '../../src/index.ts';
 import { Submitter } from './submitter.ts';
 
@@ -14,6 +14,7 @@ export class Stage {
   readonly #closing: (() => Promise<unknown>)[] = [];
   readonly #sockets = new Set<Socket>();
   readonly #complaints: string[] = [];
+  readonly #leaks = watchLeaks();
   readonly #onSocket = (message: unknown): void => {
     // The channel's documented message.
     const { socket } = message as { readonly socket: Socket };
@@ -65,6 +66,7 @@ export class Stage {
     unsubscribe('net.client.socket', this.#onSocket);
     const problems = [...this.#complaints];
     if (this.#sockets.size > 0) problems.push(`${this.#sockets.size} sockets were left open`);
+    await this.#leaks.check();
     if (problems.length > 0) throw new Error(problems.join('; '));
   }
 }

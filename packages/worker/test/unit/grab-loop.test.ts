@@ -147,7 +147,7 @@ describe('GrabLoop', () => {
     expect(status.running).toBeLessThanOrEqual(concurrency);
     director.endAll();
     await fake.worker.stop({ timeoutMs: 0 });
-    expect(fake.clock.pending).toBe(0);
+    expect(fake.clock.nextTimerInMs).toBeUndefined();
   });
 
   test('pauses when wake-ups bring nothing, again and again', async () => {

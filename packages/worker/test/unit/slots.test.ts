@@ -85,7 +85,8 @@ describe('Slots', () => {
         const slots = new Slots(size);
         const users = [1, 2, 3, 100].map((limit, index) => new User(`${index}`, limit));
         for (const { what, who } of actions) {
-          const user = users[who] as User;
+          const user = users[who];
+          if (user === undefined) continue;
           if (what === 'want') slots.want(user);
           else if (what === 'forget') slots.forget(user);
           else if (user.held > 0) {

@@ -1,9 +1,10 @@
+import { once } from 'node:events';
 import { ClosedError, createPool } from '@gearman/pool';
 import { InvalidArgumentError, response } from '@gearman/protocol';
+import { FakeClock } from '@gearman/testing';
 import { lastValueFrom, toArray } from 'rxjs';
 import { describe, expect, test } from 'vitest';
 import { createWorker, type Handler, type WorkerOptions } from '../../src/index.ts';
-import { FakeClock } from '../support/fake-clock.ts';
 import { FakeNetwork, turn } from '../support/fake-network.ts';
 import { createFakeWorker, createStartedWorker, said } from '../support/fake-worker.ts';
 
@@ -199,7 +200,7 @@ describe('stop()', () => {
     expect(await stopped).toEqual({ finished: 1, aborted: 0 });
     expect(fake.peer.open).toBe(false);
     expect(fake.events.at(-1)).toEqual({ type: 'stop', finished: 1, aborted: 0 });
-    expect(fake.clock.pending).toBe(0);
+    expect(fake.clock.nextTimerInMs).toBeUndefined();
   });
 
   test('runs the job that was on its way when it was called', async () => {
@@ -249,12 +250,11 @@ describe('stop()', () => {
   });
 
   test('gives handlers time between abortAfterMs and timeoutMs', async () => {
-    const handler: Handler = (job) =>
-      new Promise((resolve, reject) => {
-        job.signal.addEventListener('abort', () =>
-          job.text() === 'saves' ? resolve('saved') : reject(job.signal.reason),
-        );
-      });
+    const handler: Handler = async (job) => {
+      await once(job.signal, 'abort');
+      if (job.text() === 'saves') return 'saved';
+      throw job.signal.reason;
+    };
     const fake = await createStartedWorker((worker) => worker.register('f', handler), { concurrency: 2 });
     fake.peer.assign('f', 'saves');
     fake.peer.assign('f', 'gives up');
@@ -264,7 +264,7 @@ describe('stop()', () => {
     // The second one is not reported as broken: another worker will do it.
     expect(await said(fake.peer)).toBe('WORK_COMPLETE(1) CANT_DO');
     expect(await stopped).toEqual({ finished: 1, aborted: 1 });
-    expect(fake.clock.pending).toBe(0);
+    expect(fake.clock.nextTimerInMs).toBeUndefined();
   });
 
   test('may be called again, with less patience', async () => {
@@ -290,7 +290,9 @@ describe('stop()', () => {
   test('refuses wrong options', async () => {
     const { worker } = createFakeWorker();
     await expect(worker.stop({ timeoutMs: -1 })).rejects.toBeInstanceOf(InvalidArgumentError);
-    expect(() => worker.handleSignals({ abortAfterMs: Number.NaN })).toThrow(InvalidArgumentError);
+    expect(() => worker.handleSignals(['SIGTERM'], { abortAfterMs: Number.NaN })).toThrow(
+      InvalidArgumentError,
+    );
     await worker[Symbol.asyncDispose]();
     expect(worker.status().state).toBe('stopped');
   });

@@ -6,6 +6,7 @@ const client = await new Promise((resolve, reject) => {
     error === null ? resolve(connected) : reject(error),
   );
 });
+let handle = '';
 client.on('connection-error', (error) => say('error', { message: String(error) }));
 
 await answerRequests({ submit, status, echo, admin });
@@ -15,7 +16,8 @@ async function submit(request) {
   const options = { priority: request.priority, uniqueid: request.unique };
   if (request.background) {
     const submitted = client.submitJobBg(request.function, options, payload(request));
-    return say('created', { handle: String(await submitted) });
+    handle = String(await submitted);
+    return say('created', { handle });
   }
   const task = client.submitJob(request.function, options, payload(request));
   const chunks = [];
@@ -29,8 +31,8 @@ async function submit(request) {
   });
 }
 
-async function status({ handle }) {
-  const report = (await new Promise((resolve) => client.getStatus(handle, (_, found) => resolve(found))));
+async function status() {
+  const report = await new Promise((resolve) => client.getStatus(handle, (_, found) => resolve(found)));
   say('known', { known: report.known > 0, running: report.running > 0, fraction: report.complete });
 }
 

@@ -1,5 +1,5 @@
 import abraxas from 'abraxas';
-import { detail as prefix, port, say } from './script.mjs';
+import { port, detail as prefix, say } from './script.mjs';
 
 const client = abraxas.Client.connect({ servers: [`127.0.0.1:${port}`] });
 // It sends WORK_FAIL behind every WORK_EXCEPTION, for servers that want both.

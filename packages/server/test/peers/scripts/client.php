@@ -1,6 +1,7 @@
 <?php
-// client.php PORT REQUESTS: what scripts.md says, with the PHP extension.
-[, $port, $requests] = $argv;
+// client.php PORT: see README.md; with the PHP extension.
+[, $port] = $argv;
+$handle = '';
 
 function say(string $event, array $fields = []): void
 {
@@ -25,7 +26,10 @@ function payload(array $request): string
 $client = new GearmanClient();
 $client->addServer('127.0.0.1', (int) $port);
 $client->setTimeout(15000);
-$client->setCreatedCallback(fn ($task) => say('created', ['handle' => $task->jobHandle()]));
+$client->setCreatedCallback(function ($task) use (&$handle) {
+    $handle = $task->jobHandle();
+    say('created', ['handle' => $handle]);
+});
 $client->setDataCallback(fn ($task) => say('data', bytes($task->data())));
 $client->setWarningCallback(fn ($task) => say('warning', bytes($task->data())));
 $client->setStatusCallback(
@@ -51,11 +55,11 @@ function status(GearmanClient $client, string $handle): void
     say('known', compact('known', 'running', 'numerator', 'denominator'));
 }
 
-foreach (json_decode($requests, true) as $request) {
+while ($line = fgets(STDIN)) {
+    $request = json_decode($line, true);
     match ($request['do']) {
         'submit' => submit($client, $request),
-        'status' => status($client, $request['handle']),
+        'status' => status($client, $handle),
         'echo' => say('echo', ['same' => $client->ping('hello')]),
     };
 }
-say('end');

@@ -1,14 +1,14 @@
-# client.pl PORT REQUESTS: what scripts.md says, with Gearman::Client.
+# client.pl PORT: see README.md; with Gearman::Client.
 use strict;
 use warnings;
 use Digest::SHA qw(sha1_hex);
 use Gearman::Client;
 use JSON::PP;
 use MIME::Base64;
-use Storable;
 
 $| = 1;
-my ($port, $requests) = @ARGV;
+my $port = shift;
+my $handle;
 
 sub say_event {
     my ($event, %fields) = @_;
@@ -34,11 +34,11 @@ sub submit {
     my $payload = payload($request);
     my %options = (priority => $request->{priority} || 'normal', uniq => $request->{unique});
     if ($request->{background}) {
-        my $handle = $client->dispatch_background($request->{function}, \$payload, \%options);
+        $handle = $client->dispatch_background($request->{function}, \$payload, \%options);
         return say_event($handle ? 'created' : 'error', handle => $handle =~ s{^.*//}{}r);
     }
     my $tasks = $client->new_task_set;
-    my $handle = $tasks->add_task(
+    $handle = $tasks->add_task(
         $request->{function}, \$payload,
         {
             %options,
@@ -55,7 +55,7 @@ sub submit {
 }
 
 sub status {
-    my $status = $client->get_status("127.0.0.1:$port//" . shift);
+    my $status = $client->get_status($handle);
     my ($numerator, $denominator) = @{ $status->progress || [0, 0] };
     say_event(
         'known',
@@ -66,10 +66,10 @@ sub status {
     );
 }
 
-for my $request (@{ decode_json($requests) }) {
+while (my $line = <STDIN>) {
+    my $request = decode_json($line);
     submit($request) if $request->{do} eq 'submit';
-    status($request->{handle}) if $request->{do} eq 'status';
+    status() if $request->{do} eq 'status';
     say_event('admin', functions => $client->get_job_server_status->{"127.0.0.1:$port"})
         if $request->{do} eq 'admin';
 }
-say_event('end');

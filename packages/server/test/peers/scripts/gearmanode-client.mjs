@@ -5,7 +5,7 @@ import { answerRequests, bytes, payload, port, say } from './script.mjs';
 const client = load().client({ servers: [{ host: '127.0.0.1', port }] });
 const [server] = client.jobServers;
 client.on('jobServerError', (_, code, text) => say('error', { message: `${code}: ${text}` }));
-const background = new Map();
+let background;
 
 server.setOption('exceptions');
 await once(server, 'option');
@@ -21,7 +21,10 @@ async function submit(request) {
   job.on('workData', (data) => say('data', bytes(data)));
   job.on('warning', (data) => say('warning', bytes(data)));
   job.on('status', (status) =>
-    say('status', { numerator: Number(status.percent_done_num), denominator: Number(status.percent_done_den) }),
+    say('status', {
+      numerator: Number(status.percent_done_num),
+      denominator: Number(status.percent_done_den),
+    }),
   );
   const created = new Promise((resolve) => {
     job.on('created', () => resolve(say('created', { handle: job.handle })));
@@ -34,15 +37,14 @@ async function submit(request) {
     server.once('jobServerError', resolve);
   });
   await created;
-  if (request.background) background.set(job.handle, job);
+  if (request.background) background = job;
   else await ended;
 }
 
-async function status({ handle }) {
-  const job = background.get(handle) ?? [...background.values()][0];
-  job.removeAllListeners('status');
-  const answer = once(job, 'status');
-  job.getStatus();
+async function status() {
+  background.removeAllListeners('status');
+  const answer = once(background, 'status');
+  background.getStatus();
   const [{ known, running, percent_done_num: numerator, percent_done_den: denominator }] = await answer;
   say('known', { known, running, numerator: Number(numerator), denominator: Number(denominator) });
 }

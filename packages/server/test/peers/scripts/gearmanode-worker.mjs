@@ -1,5 +1,5 @@
 import { load } from './gearmanode.mjs';
-import { detail as prefix, port, say } from './script.mjs';
+import { port, detail as prefix, say } from './script.mjs';
 
 const worker = load().worker({ servers: [{ host: '127.0.0.1', port }], withUnique: true });
 worker.on('jobServerError', (_, code, text) => process.stderr.write(`${code}: ${text}\n`));

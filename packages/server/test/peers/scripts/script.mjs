@@ -1,9 +1,12 @@
-/** What the scripts in JavaScript share; see scripts.md. */
+/** What the scripts in JavaScript share; see README.md. */
 import { createHash } from 'node:crypto';
+import { createInterface } from 'node:readline';
 
 const LONGEST_SHOWN = 1024;
 
-export const [port, detail] = [Number(process.argv[2]), process.argv[3] ?? ''];
+export const port = Number(process.argv[2]);
+/** Only workers have one. */
+export const prefix = process.argv[3];
 
 export function say(event, fields = {}) {
   process.stdout.write(`${JSON.stringify({ event, ...fields })}\n`);
@@ -23,11 +26,10 @@ export function payload({ base64, size, alphabet }) {
   return Buffer.alloc(size, Buffer.from(Array.from({ length: alphabet }, (_, index) => index)));
 }
 
-/** Does the requests of the command line one after the other. */
+/** Does one request per line of standard input, one after the other, until it ends. */
 export async function answerRequests(actions) {
-  // abraxas does not keep its process alive while it waits for an answer.
-  const alive = setInterval(() => {}, 60_000);
-  for (const request of JSON.parse(detail)) await actions[request.do](request);
-  say('end');
-  clearInterval(alive);
+  for await (const line of createInterface({ input: process.stdin })) {
+    const request = JSON.parse(line);
+    await actions[request.do](request);
+  }
 }

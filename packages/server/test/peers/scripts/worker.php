@@ -1,5 +1,5 @@
 <?php
-// worker.php PORT PREFIX: what scripts.md says, with the PHP extension.
+// worker.php PORT PREFIX: see README.md; with the PHP extension.
 [, $port, $prefix] = $argv;
 
 function took(GearmanJob $job): void

@@ -1,4 +1,4 @@
-# worker.pl PORT PREFIX: what scripts.md says, with Gearman::Worker.
+# worker.pl PORT PREFIX: see README.md; with Gearman::Worker.
 use strict;
 use warnings;
 use Gearman::Worker;

@@ -1,0 +1,22 @@
+import type { Priority } from './job.ts';
+
+/** What a submit asks for. */
+export interface Submission {
+  readonly functionName: string;
+  readonly uniqueId: string;
+  readonly workload: Uint8Array;
+  readonly priority: Priority;
+  readonly background: boolean;
+  /** Not before this moment, in milliseconds since 1970; 0 means now. */
+  readonly runAtMs: number;
+  readonly reducer: string | undefined;
+}
+
+/** Why a submit made no job. */
+export type SubmitRefusal =
+  | 'unique-too-large'
+  | 'reducer-too-large'
+  | 'too-many-functions'
+  | 'queue-full'
+  | 'memory-full'
+  | 'shutting-down';

@@ -1,0 +1,264 @@
+import { Engine } from '../../src/engine/engine.ts';
+import type { GearmanFunction } from '../../src/engine/gearman-function.ts';
+import { HIGH, type Job, LOW, NORMAL } from '../../src/engine/job.ts';
+import { payloadBytes } from '../../src/engine/payload.ts';
+import type { Peer, PeerPort } from '../../src/engine/peer.ts';
+import {
+  describeAssignment,
+  describeFunction,
+  describeJob,
+  describePeer,
+  type Fact,
+  HANDLE_PREFIX,
+} from './describe.ts';
+import {
+  type JobSystem,
+  type Limits,
+  type ModelClock,
+  type Rules,
+  type SubmitRequest,
+  UNIQUE_IDS,
+  type WorkPacket,
+} from './job-system.ts';
+
+/** The engine, driven and described like the model. */
+export class RealSystem implements JobSystem {
+  readonly engine: Engine;
+  /** The jobs that had not ended when the engine was last described. */
+  living: readonly Job[] = [];
+  readonly #peers = new Map<number, Peer>();
+  #heard: string[] = [];
+  #told: string[] = [];
+  #ticks = 0;
+
+  constructor(rules: Rules, clock: ModelClock) {
+    this.engine = new Engine({
+      ...rules,
+      handlePrefix: HANDLE_PREFIX,
+      clock: {
+        // Whichever of two alarms of one millisecond goes off first is right. So that the model need not follow, no two
+        // are of one moment: what was decided first comes first.
+        monotonicMs: () => clock.monotonicMs + this.#tick(),
+        now: () => clock.wallMs + 0.5,
+      },
+      observer: {
+        jobQueued: (job) => this.#told.push(`job ${this.engine.handleOf(job)} queued `),
+        jobAssigned: (job, worker) =>
+          this.#told.push(`job ${this.engine.handleOf(job)} assigned ${worker.id}`),
+        jobRequeued: (job, reason) => this.#told.push(`job ${this.engine.handleOf(job)} requeued ${reason}`),
+        jobEnded: (job, how) => this.#told.push(`job ${this.engine.handleOf(job)} ended ${how}`),
+        functionCreated: (name) => this.#told.push(`function ${name} created`),
+        functionDropped: (name) => this.#told.push(`function ${name} dropped`),
+      },
+    });
+  }
+
+  connect(exceptions: boolean): number {
+    const peer = this.engine.connect(
+      this.#port(() => peer),
+      '127.0.0.1',
+      exceptions,
+    );
+    this.#peers.set(peer.id, peer);
+    return peer.id;
+  }
+
+  disconnect(id: number): void {
+    const peer = this.peer(id);
+    this.#peers.delete(id);
+    this.engine.disconnect(peer);
+  }
+
+  setClientId(id: number, clientId: string): void {
+    this.engine.setClientId(this.peer(id), clientId);
+  }
+
+  wantExceptions(id: number): void {
+    this.peer(id).exceptions = true;
+  }
+
+  canDo(id: number, functionName: string, timeoutMs: number): string {
+    return this.engine.canDo(this.peer(id), functionName, timeoutMs) ? 'done' : 'refused';
+  }
+
+  cantDo(id: number, functionName: string): void {
+    this.engine.cantDo(this.peer(id), functionName);
+  }
+
+  resetAbilities(id: number): void {
+    this.engine.resetAbilities(this.peer(id));
+  }
+
+  preSleep(id: number): void {
+    this.engine.preSleep(this.peer(id));
+  }
+
+  grab(id: number): string {
+    const job = this.engine.grab(this.peer(id));
+    if (job === undefined) return 'no job';
+    const workload = Buffer.from(payloadBytes(job.payload)).toString('latin1');
+    return describeAssignment(job.number, job.fn.name, job.uniqueId, job.reducer, workload);
+  }
+
+  submit(id: number, request: SubmitRequest): string {
+    const { runAtMs } = request;
+    const job = this.engine.submit(this.peer(id), {
+      ...request,
+      workload: Buffer.from(request.workload, 'latin1'),
+      runAtMs: runAtMs === 0 ? 0 : runAtMs + this.#tick(),
+    });
+    return typeof job === 'string' ? job : this.engine.handleOf(job);
+  }
+
+  work(id: number, packet: WorkPacket, handle: string, text: string): string {
+    return this.#work(this.peer(id), packet, handle, text) ? 'done' : 'not found';
+  }
+
+  cancel(handle: string): string {
+    return this.engine.cancel(handle) ? 'done' : 'unknown';
+  }
+
+  createFunction(name: string): string {
+    return this.engine.createFunction(name) ? 'done' : 'refused';
+  }
+
+  dropFunction(name: string): string {
+    return this.engine.dropFunction(name);
+  }
+
+  setMaxQueue(name: string, limits: Limits): void {
+    this.engine.setMaxQueue(name, limits);
+  }
+
+  drain(): void {
+    this.engine.drain();
+  }
+
+  advance(): void {
+    this.engine.advance();
+  }
+
+  takeEffects(): string[] {
+    const effects = [...this.#heard, ...this.#told];
+    this.#heard = [];
+    this.#told = [];
+    return effects;
+  }
+
+  describe(): Fact[] {
+    const { engine } = this;
+    const delayMs = engine.nextDelayMs();
+    const facts: Fact[] = ['jobs', engine.jobCount, 'running', engine.runningCount];
+    facts.push('asleep', engine.sleeperCount, 'bytes', engine.sizeBytes);
+    facts.push('next in', delayMs === undefined ? undefined : Math.round(delayMs), 'by unique id');
+    for (const uniqueId of UNIQUE_IDS) facts.push(engine.findUnique(uniqueId)?.number);
+    for (const fn of engine.functions()) describeFn(facts, fn);
+    this.living = Array.from(engine.jobs());
+    for (const job of this.living) describe(facts, job);
+    for (const peer of engine.peers) describeConnection(facts, peer);
+    return facts;
+  }
+
+  peer(id: number): Peer {
+    const peer = this.#peers.get(id);
+    if (peer === undefined) throw new Error(`there is no peer ${id}`);
+    return peer;
+  }
+
+  #work(peer: Peer, packet: WorkPacket, handle: string, text: string): boolean {
+    switch (packet) {
+      case 'data':
+        return this.engine.workData(peer, handle, Buffer.from(text));
+      case 'warning':
+        return this.engine.workWarning(peer, handle, Buffer.from(text));
+      case 'status':
+        return this.engine.workStatus(peer, handle, text, '100');
+      case 'complete':
+        return this.engine.workComplete(peer, handle, Buffer.from(text));
+      case 'fail':
+        return this.engine.workFail(peer, handle);
+      case 'exception':
+        return this.engine.workException(peer, handle, Buffer.from(text));
+    }
+  }
+
+  #port(peer: () => Peer): PeerPort {
+    const hear = (what: string): void => {
+      this.#heard.push(`peer ${peer().id}: ${what}`);
+    };
+    const bytes = (data: Uint8Array): string => Buffer.from(data).toString();
+    return {
+      noop: () => hear('noop'),
+      data: (handle, data) => hear(`data ${handle} ${bytes(data)}`),
+      warning: (handle, data) => hear(`warning ${handle} ${bytes(data)}`),
+      status: (handle, numerator) => hear(`status ${handle} ${numerator}`),
+      complete: (handle, data) => hear(`complete ${handle} ${bytes(data)}`),
+      fail: (handle) => hear(`fail ${handle}`),
+      exception: (handle, data) => hear(`exception ${handle} ${bytes(data)}`),
+    };
+  }
+
+  #tick(): number {
+    this.#ticks += 2 ** -20;
+    return this.#ticks;
+  }
+}
+
+function describeFn(facts: Fact[], fn: GearmanFunction): void {
+  const sleepers: number[] = [];
+  for (let each = fn.firstSleeper; each !== undefined; each = each.nextSleeper) {
+    if (!sleepers.includes(each.peer.id)) sleepers.push(each.peer.id);
+  }
+  describeFunction(facts, {
+    name: fn.name,
+    ready: [fn.ready(HIGH), fn.ready(NORMAL), fn.ready(LOW)],
+    delayed: fn.delayed,
+    running: fn.running,
+    total: fn.total,
+    abilities: fn.registrationCount,
+    limits: fn.maxQueue,
+    pinned: fn.pinned,
+    sleepers,
+    waking: fn.waking,
+  });
+}
+
+function describe(facts: Fact[], job: Job): void {
+  const clients: number[] = [];
+  for (let each = job.watchers; each !== undefined; each = each.nextOfJob) clients.push(each.peer.id);
+  describeJob(facts, {
+    number: job.number,
+    functionName: job.fn.name,
+    uniqueId: job.uniqueId,
+    priority: job.priority,
+    state: job.state,
+    background: job.background,
+    retries: job.retries,
+    numerator: job.numerator,
+    denominator: job.denominator,
+    worker: job.worker?.id,
+    clients,
+  });
+}
+
+function describeConnection(facts: Fact[], peer: Peer): void {
+  const turns: Fact[] = [];
+  for (let each = peer.firstTurn; each !== undefined; each = each.nextTurn)
+    turns.push(each.fn.name, each.timeoutMs);
+  const running: number[] = [];
+  const cancelled: number[] = [];
+  for (let each = peer.running.head; each !== undefined; each = each.next) {
+    (each.state === 'cancelled' ? cancelled : running).push(each.number);
+  }
+  describePeer(facts, {
+    id: peer.id,
+    clientId: peer.clientId,
+    exceptions: peer.exceptions,
+    sleep: peer.sleep,
+    wokenFor: peer.wokenFor?.name,
+    turns,
+    newestFirst: peer.newestFirst().map(({ fn }) => fn.name),
+    running,
+    cancelled,
+  });
+}
