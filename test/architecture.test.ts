@@ -25,6 +25,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     '@gearman/server',
     '@gearman/worker',
     'commander',
+    'pino',
   ],
 };
 

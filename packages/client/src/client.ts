@@ -1,6 +1,6 @@
 import { type Observable, TypedEmitter } from '@gearman/events';
 import { ClosedError, createPool, type Pool, type ServerFailure } from '@gearman/pool';
-import { encodeText, GearmanError, type JobRef, request, toFunctionName } from '@gearman/protocol';
+import { GearmanError, type JobRef, request, toFunctionName } from '@gearman/protocol';
 import { BackgroundSubmission } from './background-submission.ts';
 import type { ClientEvent } from './client-events.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -190,7 +190,7 @@ export class Client extends TypedEmitter<ClientEvent> {
    * @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT` unless the name is 1 to 63 bytes
    */
   setOption(option: string): void {
-    this.pool.setOption(encodeText(option));
+    this.pool.setOption(option);
   }
 
   /**

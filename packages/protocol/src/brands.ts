@@ -13,7 +13,12 @@ export type JobHandle = Branded<'JobHandle'>;
 
 /** Longest function name, in bytes. libgearman refuses longer ones. */
 export const MAX_FUNCTION_NAME_BYTES = 512;
-/** Longest unique id, in bytes. gearmand accepts 64 but merges jobs only up to 63. */
+/**
+ * Longest unique id, in bytes.
+ *
+ * gearmand accepts 64, but merges no jobs by such an id and hands workers a stray NUL in front of the payload: for
+ * gearmand 63 is the limit.
+ */
 export const MAX_UNIQUE_ID_BYTES = 64;
 /** Longest job handle, in bytes. */
 export const MAX_HANDLE_BYTES = 63;

@@ -1,10 +1,10 @@
 import { createClient } from '@gearman/client';
-import { type Answer, heapBytes, serve } from './messages.ts';
+import { type Answer, memory, serve } from '../support/messages.ts';
 
 const client = createClient();
 await client.pool.ready();
 serve(async (question) => {
-  if (question.ask === 'heap') return { type: 'heap', heapBytes: heapBytes() };
+  if (question.ask === 'memory') return memory();
   if (question.ask === 'run') return run(question.jobs, question.window);
   await client.close();
   process.exit(0);

@@ -1,9 +1,6 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { findGearmand, startGearmand } from '@gearman/testing';
-import type { Answer, Question } from './messages.ts';
+import { Peer, startServer } from '../support/peer.ts';
 
 const { values } = parseArgs({
   options: {
@@ -16,59 +13,6 @@ const JOBS = Number(values.jobs);
 const WINDOW = Number(values.window);
 const WARM_UP_JOBS = 20_000;
 
-/** One of the processes, as a thing to ask. */
-class Peer {
-  readonly name: string;
-  readonly #child: ChildProcess;
-  readonly #ready: Promise<Extract<Answer, { type: 'ready' }>>;
-
-  constructor(name: string, servers: string) {
-    this.name = name;
-    const module = fileURLToPath(new URL(`${name}-process.js`, import.meta.url));
-    const env = { ...process.env, GEARMAN_SERVERS: servers };
-    this.#child = fork(module, { execArgv: ['--expose-gc'], env });
-    this.#ready = this.#next('ready');
-  }
-
-  get ready(): Promise<Extract<Answer, { type: 'ready' }>> {
-    return this.#ready;
-  }
-
-  async heapBytes(): Promise<number> {
-    const answer = this.#next('heap');
-    this.#ask({ ask: 'heap' });
-    return (await answer).heapBytes;
-  }
-
-  run(jobs: number): Promise<Extract<Answer, { type: 'ran' }>> {
-    const answer = this.#next('ran');
-    this.#ask({ ask: 'run', jobs, window: WINDOW });
-    return answer;
-  }
-
-  async stop(): Promise<void> {
-    const exited = once(this.#child, 'exit');
-    this.#ask({ ask: 'stop' });
-    await exited;
-  }
-
-  #ask(question: Question): void {
-    this.#child.send(question);
-  }
-
-  async #next<T extends Answer['type']>(type: T): Promise<Extract<Answer, { type: T }>> {
-    const gone = once(this.#child, 'exit').then(() => {
-      throw new Error(`the ${this.name} process ended`);
-    });
-    gone.catch(() => {});
-    const [answer] = (await Promise.race([once(this.#child, 'message'), gone])) as [Answer];
-    if (answer.type !== type)
-      throw new Error(`the ${this.name} process answered ${answer.type}, not ${type}`);
-    // Its type was just compared.
-    return answer as Extract<Answer, { type: T }>;
-  }
-}
-
 interface Outcome {
   readonly jobsPerSecond: number;
   readonly wrong: number;
@@ -77,14 +21,14 @@ interface Outcome {
 }
 
 async function round(servers: string, ours: Peer | undefined): Promise<Outcome> {
-  const worker = new Peer('worker', servers);
-  const client = new Peer('client', servers);
+  const worker = new Peer(new URL('worker-process.js', import.meta.url), servers);
+  const client = new Peer(new URL('client-process.js', import.meta.url), servers);
   await Promise.all([worker.ready, client.ready]);
   const peers = ours === undefined ? [client, worker] : [client, ours, worker];
-  await client.run(WARM_UP_JOBS);
-  const before = await Promise.all(peers.map((peer) => peer.heapBytes()));
-  const { elapsedMs, wrong } = await client.run(JOBS);
-  const after = await Promise.all(peers.map((peer) => peer.heapBytes()));
+  await client.run(WARM_UP_JOBS, WINDOW);
+  const before = await Promise.all(peers.map(async (peer) => (await peer.memory()).heapBytes));
+  const { elapsedMs, wrong } = await client.run(JOBS, WINDOW);
+  const after = await Promise.all(peers.map(async (peer) => (await peer.memory()).heapBytes));
   await client.stop();
   await worker.stop();
   const ratios = peers.map((_, i) => (after[i] ?? 0) / (before[i] ?? 1));
@@ -97,8 +41,7 @@ async function round(servers: string, ours: Peer | undefined): Promise<Outcome> 
 }
 
 async function ours(): Promise<Outcome> {
-  const server = new Peer('server', '');
-  const { server: address = '' } = await server.ready;
+  const { peer: server, address } = await startServer();
   const outcome = await round(address, server);
   await server.stop();
   return outcome;

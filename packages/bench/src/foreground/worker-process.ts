@@ -1,12 +1,12 @@
 import { createWorker } from '@gearman/worker';
-import { heapBytes, serve } from './messages.ts';
+import { memory, serve } from '../support/messages.ts';
 
 const worker = createWorker({ concurrency: 64 });
 // Reversed, so that an answer which reached the wrong job shows.
 worker.register('reverse', (job) => job.payload.slice().reverse());
 await worker.start();
 serve(async ({ ask }) => {
-  if (ask === 'heap') return { type: 'heap', heapBytes: heapBytes() };
+  if (ask === 'memory') return memory();
   await worker.stop();
   process.exit(0);
 });

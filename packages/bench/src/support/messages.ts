@@ -1,21 +1,37 @@
 /** What the main process asks of the others, and what they answer. */
 export type Question =
-  | { readonly ask: 'heap' }
+  | { readonly ask: 'memory' }
   | { readonly ask: 'run'; readonly jobs: number; readonly window: number }
   | { readonly ask: 'stop' };
 
 export type Answer =
   | { readonly type: 'ready'; readonly server?: string }
-  | { readonly type: 'heap'; readonly heapBytes: number }
+  | Memory
   | { readonly type: 'ran'; readonly elapsedMs: number; readonly wrong: number };
 
-/** The bytes in use after a full collection. The process must run with `--expose-gc`. */
-export function heapBytes(): number {
+/** What a process uses, after a full collection. */
+export interface Memory {
+  readonly type: 'memory';
+  readonly heapBytes: number;
+  readonly rssBytes: number;
+  /** Processor time used before and after the collection, in milliseconds. */
+  readonly cpuBeforeMs: number;
+  readonly cpuAfterMs: number;
+}
+
+/** The process must run with `--expose-gc`. */
+export function memory(): Memory {
+  const cpuBeforeMs = cpuMs();
   // Twice: what finalizers let go in the first round is collected in the second.
   globalThis.gc?.();
   globalThis.gc?.();
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
+  const { heapUsed, external, rss } = process.memoryUsage();
+  return { type: 'memory', heapBytes: heapUsed + external, rssBytes: rss, cpuBeforeMs, cpuAfterMs: cpuMs() };
+}
+
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }
 
 /** Answers questions until the parent is gone. */
