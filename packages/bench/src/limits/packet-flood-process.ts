@@ -31,6 +31,8 @@ function header(magic: number, type: number, size: number): Buffer {
 
 const REQ = 0x00524551;
 const RES = 0x00524553;
+/** Not in the protocol: ends a connection. */
+const UNUSED_TYPE = 5;
 
 function randomBytes(length: number): Buffer {
   // NULs and digits are what arguments are made of.
@@ -41,9 +43,10 @@ function randomBytes(length: number): Buffer {
 
 /** Any type with any body, of the announced size. */
 function sane(): Buffer {
+  const type = 1 + random(MAX_PACKET_CODE);
   const body = randomBytes(random(5) === 0 ? random(300) : random(24));
   return Buffer.concat([
-    header(random(50) === 0 ? RES : REQ, 1 + random(MAX_PACKET_CODE), body.length),
+    header(random(50) === 0 ? RES : REQ, type === UNUSED_TYPE ? type + 1 : type, body.length),
     body,
   ]);
 }
@@ -96,8 +99,8 @@ async function flood(packets: number): Promise<void> {
   while (handled < packets) {
     const socket = connect({ port, host: '127.0.0.1', noDelay: true });
     socket.on('error', () => {});
-    await Promise.race([once(socket, 'connect'), once(socket, 'close')]);
     const peer = new FloodedPeer(socket);
+    await once(socket, 'connect').catch(() => {});
     while (handled < packets && !socket.destroyed) handled += await peer.burst();
     socket.destroy();
   }
@@ -107,11 +110,13 @@ async function flood(packets: number): Promise<void> {
 class FloodedPeer {
   readonly #socket: Socket;
   readonly #parser = new PacketParser();
+  readonly #closed: Promise<void>;
   #barrier = '';
   #passed: () => void = () => {};
 
   constructor(socket: Socket) {
     this.#socket = socket;
+    this.#closed = new Promise((resolve) => socket.once('close', () => resolve()));
     socket.on('data', (chunk: Buffer) => {
       for (const message of this.#parser.push(chunk)) {
         if (message.type === 'ECHO_RES' && Buffer.from(message.data).toString() === this.#barrier)
@@ -129,14 +134,15 @@ class FloodedPeer {
     const passed = new Promise<void>((resolve) => {
       this.#passed = resolve;
     });
-    const closed = once(this.#socket, 'close');
     const bytes = Buffer.concat(parts);
     if (random(BYTEWISE_ONE_IN) === 0) for (const byte of bytes) this.#socket.write(Buffer.of(byte));
     else this.#socket.write(bytes);
     // After a header that announces gigabytes no answer comes: on to the next connection.
-    if (isLast) await Promise.race([passed, closed, new Promise((resolve) => setTimeout(resolve, 20))]);
-    else await Promise.race([passed, closed]);
-    return this.#socket.destroyed && !isLast ? 0 : BURST_PACKETS;
+    const patience = isLast ? new Promise((resolve) => setTimeout(resolve, 20)) : this.#closed;
+    await Promise.race([passed, this.#closed, patience]);
+    const counts = isLast || !this.#socket.destroyed;
+    if (isLast) this.#socket.destroy();
+    return counts ? BURST_PACKETS : 0;
   }
 }
 
