@@ -14,7 +14,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   '@gearman/client': ['@gearman/events', '@gearman/pool', '@gearman/protocol', 'zod'],
   '@gearman/worker': ['@gearman/events', '@gearman/pool', '@gearman/protocol', 'zod'],
   '@gearman/admin': ['@gearman/events', '@gearman/pool', '@gearman/protocol', 'zod'],
-  '@gearman/server': ['@gearman/events', '@gearman/protocol', 'zod'],
+  '@gearman/server': ['@gearman/events', '@gearman/protocol', 'find-my-way', 'zod'],
   '@gearman/testing': ['@gearman/events', '@gearman/protocol', '@gearman/server'],
   '@gearman/cli': [
     '@gearman/admin',

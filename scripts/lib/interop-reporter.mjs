@@ -1,7 +1,15 @@
 /**
- * Watches the tests that need gearmand or its tools (files below a folder `interop`). Says loudly when some were
- * skipped; with GEARMAN_REQUIRE_INTEROP=1 that fails the run, and so does a run of all tests that met none.
+ * Watches the tests that need foreign programs (files below a folder `interop`, `peers` or `differential`). Says loudly
+ * when some were skipped; with GEARMAN_REQUIRE_INTEROP=1 that fails the run, and so does a run of all tests that met none.
  */
+
+const DEBIAN_PACKAGES = [
+  'gearman-job-server',
+  'gearman-tools',
+  'php-cli',
+  'php-gearman',
+  'libgearman-client-perl',
+];
 
 /** @typedef {{ moduleId: string, children: { allTests(): Iterable<{ fullName: string, result(): { state: string } }> } }} Module */
 
@@ -9,7 +17,7 @@ export class InteropReporter {
   /** @param {ReadonlyArray<Module>} modules */
   onTestRunEnd(modules) {
     const tests = modules
-      .filter((module) => /[\\/]interop[\\/]/.test(module.moduleId))
+      .filter((module) => /[\\/](interop|peers|differential)[\\/]/.test(module.moduleId))
       .flatMap((module) => [...module.children.allTests()]);
     const skipped = tests.filter((test) => test.result().state === 'skipped');
     const required = process.env['GEARMAN_REQUIRE_INTEROP'] === '1';
@@ -18,7 +26,7 @@ export class InteropReporter {
 
     process.stderr.write(`\n${complaint}\n`);
     for (const test of skipped) process.stderr.write(`  skipped: ${test.fullName}\n`);
-    process.stderr.write('  on Debian: apt-get install gearman-job-server gearman-tools\n\n');
+    process.stderr.write(`  on Debian: apt-get install ${DEBIAN_PACKAGES.join(' ')}\n\n`);
     if (required) process.exitCode = 1;
   }
 }
@@ -30,7 +38,8 @@ export class InteropReporter {
  * @returns {string | undefined} undefined when all is well
  */
 export function complain(found, skipped, required) {
-  if (skipped > 0) return `INTEROP: ${skipped} of ${found} tests against gearmand and its tools were SKIPPED`;
+  if (skipped > 0)
+    return `INTEROP: ${skipped} of ${found} tests against gearmand and other peers were SKIPPED`;
   if (required && found === 0) return 'INTEROP: GEARMAN_REQUIRE_INTEROP=1, but no interop test ran';
   return undefined;
 }

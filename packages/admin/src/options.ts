@@ -5,6 +5,7 @@ import {
   parsePoolOptions,
   poolOptionsShape,
   type ServerInput,
+  type TlsOptions,
 } from '@gearman/pool';
 import { InvalidArgumentError } from '@gearman/protocol';
 import { z } from 'zod';
@@ -12,11 +13,19 @@ import { z } from 'zod';
 /** Options of {@link createAdmin}. */
 export interface AdminOptions {
   /**
-   * The job servers: `host`, `host:port`, `[v6]:port`, `unix:/path`, a list of them, or a string with commas.
+   * The job servers: `host`, `host:port`, `[v6]:port`, `gearmans://host:port`, `unix:/path`, a list of them, or a string
+   * with commas.
    *
    * @defaultValue the environment variable `GEARMAN_SERVERS`, else `127.0.0.1:4730`
    */
   readonly servers?: ServerInput | readonly ServerInput[];
+  /**
+   * Encrypts the connections to all servers whose address does not say otherwise; true uses the defaults of
+   * {@link TlsOptions}.
+   *
+   * @defaultValue false
+   */
+  readonly tls?: boolean | TlsOptions;
   /** Time to connect to a server, in milliseconds. There is one attempt per burst. @defaultValue 4000 */
   readonly connectTimeoutMs?: number;
   /** Time for the answer to a command, in milliseconds. @defaultValue 5000 */
@@ -29,7 +38,7 @@ export interface AdminOptions {
   readonly logger?: Logger;
   /** Where time comes from. @defaultValue the system's clock */
   readonly clock?: Clock;
-  /** How connections are opened. @defaultValue TCP and Unix sockets */
+  /** How connections are opened; excludes `tls`. @defaultValue TCP and Unix sockets, with TLS where asked for */
   readonly dial?: Dial;
 }
 
@@ -66,10 +75,11 @@ export interface QueueLimits {
 }
 
 const durationMs = z.number().positive();
-const { servers, connectTimeoutMs, maxPacketBytes, logger, clock, dial } = poolOptionsShape;
+const { servers, tls, connectTimeoutMs, maxPacketBytes, logger, clock, dial } = poolOptionsShape;
 
 const adminSchema = z.strictObject({
   servers,
+  tls,
   connectTimeoutMs,
   replyTimeoutMs: durationMs.default(5000),
   idleMs: z.number().nonnegative().default(5000),

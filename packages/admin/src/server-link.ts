@@ -166,5 +166,7 @@ export class ServerLink {
 }
 
 function toInput(address: ServerAddress): ServerInput {
-  return address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port };
+  return address.kind === 'unix'
+    ? { path: address.path }
+    : { host: address.host, port: address.port, tls: address.tls };
 }

@@ -11,3 +11,12 @@ export { Observable } from 'rxjs';
 export { iterateEvents } from './iterate.ts';
 export { type EventSource, observe } from './observe.ts';
 export { type OptionsSchema, parseOptions } from './options.ts';
+export {
+  loadTlsMaterial,
+  type Pem,
+  type PemOptions,
+  type PemSource,
+  pemSources,
+  type TlsMaterial,
+  type TlsSources,
+} from './tls-material.ts';

@@ -2,15 +2,22 @@ import { InvalidArgumentError } from '@gearman/protocol';
 
 /** Where a job server listens. */
 export type ServerAddress =
-  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | {
+      readonly kind: 'tcp';
+      readonly host: string;
+      readonly port: number;
+      /** Encrypted or not; left out: as the pool's option `tls` says. */
+      readonly tls?: boolean;
+    }
   | { readonly kind: 'unix'; readonly path: string };
 
 /**
- * One job server: `host`, `host:port`, `[v6]:port`, `unix:/path`, or an object.
+ * One job server: `host`, `host:port`, `[v6]:port`, `unix:/path`, or an object. `gearmans://host:port` is encrypted,
+ * `gearman://host:port` is plain text, the others are as the option `tls` says. Unix sockets are always plain.
  */
 export type ServerInput =
   | string
-  | { readonly host: string; readonly port?: number | undefined }
+  | { readonly host: string; readonly port?: number | undefined; readonly tls?: boolean | undefined }
   | { readonly path: string };
 
 /** The port that IANA gave Gearman. */
@@ -33,7 +40,15 @@ export function parseServers(input: ServerInput | readonly ServerInput[]): Serve
       : [fromObject(item)],
   );
   if (addresses.length === 0) throw new InvalidArgumentError('no job server is given; expected host:port');
-  const seen = new Map(addresses.map((address) => [serverName(address), address]));
+  const seen = new Map<string, ServerAddress>();
+  for (const address of addresses) {
+    const name = serverName(address);
+    const other = seen.get(name);
+    if (other !== undefined && isTls(other) !== isTls(address)) {
+      throw new InvalidArgumentError(`${name} is given both with and without TLS; expected host:port once`);
+    }
+    seen.set(name, address);
+  }
   return [...seen.values()];
 }
 
@@ -45,22 +60,40 @@ export function serverName(address: ServerAddress): string {
 
 function fromObject(item: Exclude<ServerInput, string>): ServerAddress {
   if ('path' in item) return unix(item.path, item.path);
-  return tcp(item.host, item.port ?? DEFAULT_PORT, item.host);
+  return withTls(tcp(item.host, item.port ?? DEFAULT_PORT, item.host), item.tls);
 }
 
+const SCHEME = /^gearman(s?):\/\/(?!unix:)([^/]+)\/?$/i;
+
 function parseAddress(text: string): ServerAddress {
-  if (text.startsWith('unix:')) return unix(text.slice('unix:'.length), text);
-  if (text.startsWith('/')) return unix(text, text);
+  const [, s, rest] = SCHEME.exec(text) ?? [];
+  if (rest !== undefined) return withTls(parseHostAndPort(rest, text), s !== '');
+  if (text.includes('://')) throw badAddress(text);
+  return parseHostAndPort(text, text);
+}
+
+/** @param whole what to quote in an error */
+function parseHostAndPort(text: string, whole: string): ServerAddress {
+  if (text.startsWith('unix:')) return unix(text.slice('unix:'.length), whole);
+  if (text.startsWith('/')) return unix(text, whole);
   if (text.startsWith('[')) {
     const end = text.indexOf(']');
     const rest = text.slice(end + 1);
-    if (end < 0 || (rest !== '' && !rest.startsWith(':'))) throw badAddress(text);
-    return tcp(text.slice(1, end), rest === '' ? DEFAULT_PORT : portOf(rest.slice(1), text), text);
+    if (end < 0 || (rest !== '' && !rest.startsWith(':'))) throw badAddress(whole);
+    return tcp(text.slice(1, end), rest === '' ? DEFAULT_PORT : portOf(rest.slice(1), whole), whole);
   }
   const colon = text.indexOf(':');
   // More than one colon without brackets is a bare IPv6 address.
-  if (colon < 0 || colon !== text.lastIndexOf(':')) return tcp(text, DEFAULT_PORT, text);
-  return tcp(text.slice(0, colon), portOf(text.slice(colon + 1), text), text);
+  if (colon < 0 || colon !== text.lastIndexOf(':')) return tcp(text, DEFAULT_PORT, whole);
+  return tcp(text.slice(0, colon), portOf(text.slice(colon + 1), whole), whole);
+}
+
+function isTls(address: ServerAddress): boolean | undefined {
+  return address.kind === 'tcp' ? address.tls : false;
+}
+
+function withTls(address: ServerAddress, tls: boolean | undefined): ServerAddress {
+  return address.kind === 'unix' || tls === undefined ? address : { ...address, tls };
 }
 
 function unix(path: string, text: string): ServerAddress {
@@ -81,6 +114,6 @@ function portOf(digits: string, text: string): number {
 
 function badAddress(text: string): InvalidArgumentError {
   return new InvalidArgumentError(
-    `"${text}" is not a server address; expected host, host:port, [ipv6]:port or unix:/path`,
+    `"${text}" is not a server address; expected host, host:port, [ipv6]:port, gearmans://host:port or unix:/path`,
   );
 }

@@ -4,7 +4,7 @@ import { type ServerAddress, serverName } from './address.ts';
 import { backoffMs } from './backoff.ts';
 import { type ConnectionState, canFollow } from './connection-state.ts';
 import { DeadlineTimer } from './deadline-timer.ts';
-import { ClosedError, ConnectError, ConnectionLostError, ReplyTimeoutError } from './errors.ts';
+import { ClosedError, ConnectError, ConnectionLostError, ReplyTimeoutError, TlsError } from './errors.ts';
 import { Inbox } from './inbox.ts';
 import type { PoolSettings } from './options.ts';
 import { Outbox } from './outbox.ts';
@@ -18,6 +18,7 @@ import {
   type ReplyHandler,
   type ReplyTo,
 } from './reply-queue.ts';
+import { tlsTimeout } from './tls-failure.ts';
 import { describeFailure, type Transport } from './transport.ts';
 
 /** What a connection tells its pool. */
@@ -277,7 +278,11 @@ export class Connection {
     const { clock, connectTimeoutMs } = this.#settings;
     if (state.name === 'connecting') {
       const onTimer = (): void =>
-        this.drop(new ConnectError(this.server, `no connection within ${connectTimeoutMs} ms`));
+        this.drop(
+          state.transport.handshaking === true
+            ? tlsTimeout(this.server, connectTimeoutMs)
+            : new ConnectError(this.server, `no connection within ${connectTimeoutMs} ms`),
+        );
       this.#timer = clock.setTimer(connectTimeoutMs, onTimer, { unref: true });
     } else if (state.name === 'waiting') {
       this.#timer = clock.setTimer(state.delayMs, () => this.#dial(state.attempt), { unref: true });
@@ -330,7 +335,9 @@ export class Connection {
     } else if (state.name === 'connecting') {
       const { server } = this;
       const error =
-        cause instanceof ConnectError ? cause : new ConnectError(server, describeFailure(cause), options);
+        cause instanceof ConnectError || cause instanceof TlsError
+          ? cause
+          : new ConnectError(server, describeFailure(cause), options);
       this.#failures++;
       this.#retry(error, () =>
         this.#owner.onEvent({ type: 'connection-error', server, error, attempt: state.attempt }),

@@ -21,6 +21,25 @@ export class ConnectError extends GearmanError {
   }
 }
 
+/**
+ * A server could be reached, but no encrypted connection came about: a certificate that is not accepted on one side or
+ * the other, or a server that speaks plain text. In a pool an event, not an exception: it tries again.
+ */
+export class TlsError extends GearmanError {
+  override readonly name = 'TlsError';
+  readonly code = 'ERR_GEARMAN_TLS';
+  override readonly retryable = true;
+  readonly server: string;
+  /** What to do about it, in plain words. */
+  readonly hint: string;
+
+  constructor(server: string, reason: string, hint: string, options?: ErrorOptions) {
+    super(`${server}: ${reason}; ${hint}`, options);
+    this.server = server;
+    this.hint = hint;
+  }
+}
+
 /** No job server could be used in the time given. Nothing was sent. */
 export class NoServersError extends GearmanError {
   override readonly name = 'NoServersError';

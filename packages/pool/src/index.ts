@@ -11,15 +11,18 @@ export {
   ReplyTimeoutError,
   ServerError,
   type ServerFailure,
+  TlsError,
 } from './errors.ts';
 export type { PoolOptions, PoolSettings } from './options.ts';
 export { createPool, type Pool, type PoolUser, type ServerState, type WaitOptions } from './pool.ts';
 export type { PoolEvent } from './pool-events.ts';
 export type { Strategy } from './strategies.ts';
+export type { TlsOptions } from './tls-options.ts';
 
 // What other libraries use: the wire of one server, own transports, options to extend.
 
 export type { Connection } from './connection.ts';
 export { parsePoolOptions, poolOptionsShape } from './options.ts';
 export type { AnsweredRequest, CommandAnswer, LinesHandler, ReplyHandler, ReplyTo } from './reply-queue.ts';
-export { createSocketDial, type Dial, type Transport, type TransportHandlers } from './transport.ts';
+export { createSocketDial } from './socket-dial.ts';
+export type { Dial, Transport, TransportHandlers } from './transport.ts';

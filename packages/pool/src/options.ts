@@ -5,17 +5,27 @@ import { z } from 'zod';
 import { DEFAULT_PORT, parseServers, type ServerAddress, type ServerInput } from './address.ts';
 import type { ReconnectOptions } from './backoff.ts';
 import { isClientId, isOption } from './registration.ts';
+import { createSocketDial } from './socket-dial.ts';
 import type { Strategy } from './strategies.ts';
-import { createSocketDial, type Dial } from './transport.ts';
+import { loadTls, type TlsOptions, tlsOption } from './tls-options.ts';
+import type { Dial } from './transport.ts';
 
 /** Options of {@link createPool}, and of everything that builds a pool of its own. */
 export interface PoolOptions {
   /**
-   * The job servers: `host`, `host:port`, `[v6]:port`, `unix:/path`, a list of them, or a string with commas.
+   * The job servers: `host`, `host:port`, `[v6]:port`, `gearmans://host:port`, `unix:/path`, a list of them, or a string
+   * with commas.
    *
    * @defaultValue the environment variable `GEARMAN_SERVERS`, else `127.0.0.1:4730`
    */
   readonly servers?: ServerInput | readonly ServerInput[];
+  /**
+   * Encrypts the connections to all servers whose address does not say otherwise; true uses the defaults of
+   * {@link TlsOptions}. There is no way back to plain text: a server that cannot do TLS is not used.
+   *
+   * @defaultValue false; connections to `gearmans://host:port` are encrypted with the defaults then
+   */
+  readonly tls?: boolean | TlsOptions;
   /**
    * Which connected server gets a request: `auto` sends equal unique ids to the same server and everything else round
    * robin; `round-robin` ignores unique ids; `first` prefers the order of the list.
@@ -41,7 +51,7 @@ export interface PoolOptions {
   readonly clock?: Clock;
   /** Numbers from 0 up to 1 for jitter. @defaultValue Math.random */
   readonly random?: () => number;
-  /** How connections are opened. @defaultValue TCP and Unix sockets */
+  /** How connections are opened; excludes `tls`. @defaultValue TCP and Unix sockets, with TLS where asked for */
   readonly dial?: Dial;
 }
 
@@ -65,13 +75,18 @@ const durationMs = z.number().positive();
 
 const serverInput = z.union([
   z.string(),
-  z.strictObject({ host: z.string().min(1), port: z.number().int().min(1).max(65_535).optional() }),
+  z.strictObject({
+    host: z.string().min(1),
+    port: z.number().int().min(1).max(65_535).optional(),
+    tls: z.boolean().optional(),
+  }),
   z.strictObject({ path: z.string().min(1) }),
 ]);
 
 /** The shape of {@link PoolOptions}, for packages that extend it. */
 export const poolOptionsShape = {
   servers: z.union([serverInput, z.array(serverInput)]).optional(),
+  tls: tlsOption,
   strategy: z.enum(['auto', 'round-robin', 'first']).default('auto'),
   connectTimeoutMs: durationMs.default(4000),
   replyTimeoutMs: durationMs.default(10_000),
@@ -99,13 +114,37 @@ const schema = z.strictObject(poolOptionsShape);
 
 /** Checks pool options. @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT` */
 export function parsePoolOptions(input: PoolOptions, where = 'createPool()'): PoolSettings {
-  const options = parseOptions(schema, input, where, (message) => new InvalidArgumentError(message));
+  const { tls, ...options } = parseOptions(
+    schema,
+    input,
+    where,
+    (message) => new InvalidArgumentError(message),
+  );
+  const named = options.servers === undefined ? defaultServers() : parseServers(options.servers);
+  const servers = tls === undefined ? named : named.map(encrypted);
   return {
     ...options,
     clientId: options.clientId,
-    servers: options.servers === undefined ? defaultServers() : parseServers(options.servers),
-    dial: options.dial ?? createSocketDial(),
+    servers,
+    dial: options.dial === undefined ? socketDial(servers, tls, where) : ownDial(options.dial, tls, where),
   };
+}
+
+/** Unless the address says otherwise. */
+function encrypted(address: ServerAddress): ServerAddress {
+  return address.kind === 'tcp' ? { tls: true, ...address } : address;
+}
+
+function socketDial(servers: readonly ServerAddress[], tls: TlsOptions | undefined, where: string): Dial {
+  // Wrong files are the caller's to hear of now, not a connection's later.
+  const wanted = servers.some((address) => address.kind === 'tcp' && address.tls === true);
+  if (wanted || tls !== undefined) loadTls(tls ?? {}, where);
+  return createSocketDial({ tls });
+}
+
+function ownDial(dial: Dial, tls: TlsOptions | undefined, where: string): Dial {
+  if (tls === undefined) return dial;
+  throw new InvalidArgumentError(`${where}: tls: excludes dial; give it to createSocketDial() instead`);
 }
 
 function defaultServers(): ServerAddress[] {

@@ -1,7 +1,7 @@
 import type { ListenerErrorEvent } from '@gearman/events';
 import type { GearmanError, ProtocolError } from '@gearman/protocol';
 import type { ConnectionStateName } from './connection-state.ts';
-import type { ConnectError, ConnectionLostError } from './errors.ts';
+import type { ConnectError, ConnectionLostError, TlsError } from './errors.ts';
 
 /** Everything a pool tells, discriminated on `type`. `server` is `host:port`. */
 export type PoolEvent =
@@ -13,7 +13,7 @@ export type PoolEvent =
   | {
       readonly type: 'connection-error';
       readonly server: string;
-      readonly error: ConnectError;
+      readonly error: ConnectError | TlsError;
       readonly attempt: number;
     }
   /** The next attempt starts after `delayMs`. */

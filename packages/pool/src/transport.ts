@@ -1,4 +1,3 @@
-import { connect, type Socket } from 'node:net';
 import type { ServerAddress } from './address.ts';
 
 /** What a transport tells its connection. */
@@ -17,6 +16,8 @@ export interface Transport {
   write(pieces: readonly Uint8Array[]): boolean;
   /** Bytes accepted by `write` that the system has not taken yet. */
   readonly bufferedBytes: number;
+  /** True while the connection is open and encryption is not agreed on; left out where there is none. */
+  readonly handshaking?: boolean;
   /** Stops reading until `resume`. */
   pause(): void;
   resume(): void;
@@ -27,89 +28,10 @@ export interface Transport {
 }
 
 /**
- * Opens a transport. It must call `onClose` for every failure, never throw, and call no handler before it returned.
+ * Opens a transport, one with TLS if the address says `tls: true`. It must call `onClose` for every failure, never throw,
+ * and call no handler before it returned.
  */
 export type Dial = (address: ServerAddress, handlers: TransportHandlers) => Transport;
-
-const READ_BUFFER_BYTES = 64 * 1024;
-const TCP_KEEPALIVE_MS = 60_000;
-
-/** Dials with TCP or Unix sockets. All sockets of one dialer read into one buffer, one after the other. */
-export function createSocketDial(): Dial {
-  const buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
-  return (address, handlers) => {
-    const target =
-      address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port };
-    const socket = connect({
-      ...target,
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: TCP_KEEPALIVE_MS,
-      // With a buffer of our own Node reads without allocating, 15 to 20 % faster than 'data' events.
-      onread: {
-        buffer,
-        callback: (length, chunk) => {
-          handlers.onData(chunk.subarray(0, length));
-          return true;
-        },
-      },
-    });
-    // The pool decides what keeps the process alive, not a socket.
-    socket.unref();
-    let failure: Error | undefined;
-    socket.once('connect', () => {
-      // Again: a host with several addresses gets a new handle for each that is tried.
-      socket.unref();
-      handlers.onConnect();
-    });
-    // A server that closes reads no more: do not wait until it took what is left.
-    socket.once('end', () => socket.destroy());
-    socket.on('drain', () => handlers.onDrain());
-    socket.on('error', (error) => {
-      failure ??= error;
-    });
-    socket.once('close', () => handlers.onClose(failure));
-    return new SocketTransport(socket);
-  };
-}
-
-class SocketTransport implements Transport {
-  readonly #socket: Socket;
-
-  constructor(socket: Socket) {
-    this.#socket = socket;
-  }
-
-  get bufferedBytes(): number {
-    return this.#socket.writableLength;
-  }
-
-  write(pieces: readonly Uint8Array[]): boolean {
-    const [only] = pieces;
-    if (pieces.length === 1 && only !== undefined) return this.#socket.write(only);
-    this.#socket.cork();
-    let more = true;
-    for (const piece of pieces) more = this.#socket.write(piece);
-    this.#socket.uncork();
-    return more;
-  }
-
-  pause(): void {
-    this.#socket.pause();
-  }
-
-  resume(): void {
-    this.#socket.resume();
-  }
-
-  end(): void {
-    this.#socket.end();
-  }
-
-  destroy(): void {
-    this.#socket.destroy();
-  }
-}
 
 /** A short reason for people: the system's code for one failure, all of them where several addresses were tried. */
 export function describeFailure(error: Error | undefined): string {
@@ -133,6 +55,7 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 function reasonOf(error: Error): string {
-  const { code } = error as NodeJS.ErrnoException;
-  return (code === undefined ? undefined : REASONS[code]) ?? (error.message || code || error.name);
+  // What OpenSSL reports has a long message and a short reason.
+  const { code, reason } = error as NodeJS.ErrnoException & { readonly reason?: string };
+  return (code === undefined ? undefined : REASONS[code]) ?? (reason || error.message || code || error.name);
 }

@@ -36,6 +36,14 @@ export function decodeWith(
       return split(layout, magic, reader, start, end);
     case 'trailing-nul':
       return split(layout, magic, reader, start, end > start && reader.bytes[end - 1] === 0 ? end - 1 : end);
+    case 'missing-last': {
+      const found = split(layout, magic, reader, start, end);
+      if (found.type !== 'MALFORMED') return found;
+      const repaired = repair(layout, reader.bytes.subarray(start, end));
+      return repaired === undefined
+        ? found
+        : split(layout, magic, new BodyReader(repaired), 0, repaired.length);
+    }
     default: {
       const repaired = repair(layout, reader.bytes.subarray(start, end));
       if (repaired === undefined) return split(layout, magic, reader, start, end);

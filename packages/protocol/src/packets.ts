@@ -33,7 +33,8 @@ export type Magic = 'REQ' | 'RES';
  *   stands in for an exception, and ignores one in a GET_STATUS.
  * - `lenient: 'doubled-nul'`: one NUL too many behind the first argument is dropped. That is what such a handle
  *   becomes in the answer.
- * - `lenient: 'missing-last'`: third-party servers send ERROR without the separator; the missing text reads as empty.
+ * - `lenient: 'missing-last'`: third-party servers send ERROR, and Perl workers an empty result, without the
+ *   separator; the missing argument reads as empty.
  *
  * @see gearmand `PROTOCOL`, "Binary Packet"
  */
@@ -54,7 +55,12 @@ export const PACKETS = {
     magic: ['REQ', 'RES'],
     args: [text('handle'), text('numerator'), text('denominator')],
   },
-  WORK_COMPLETE: { code: 13, magic: ['REQ', 'RES'], args: [text('handle'), bytes('data')] },
+  WORK_COMPLETE: {
+    code: 13,
+    magic: ['REQ', 'RES'],
+    args: [text('handle'), bytes('data')],
+    lenient: 'missing-last',
+  },
   WORK_FAIL: { code: 14, magic: ['REQ', 'RES'], args: [text('handle')], lenient: 'trailing-nul' },
   GET_STATUS: { code: 15, magic: ['REQ'], args: [text('handle')], lenient: 'trailing-nul' },
   ECHO_REQ: { code: 16, magic: ['REQ'], args: [bytes('data')] },
@@ -71,11 +77,26 @@ export const PACKETS = {
   SET_CLIENT_ID: { code: 22, magic: ['REQ'], args: [text('clientId')] },
   CAN_DO_TIMEOUT: { code: 23, magic: ['REQ'], args: [text('functionName'), text('timeout')] },
   ALL_YOURS: { code: 24, magic: ['REQ'], args: [] },
-  WORK_EXCEPTION: { code: 25, magic: ['REQ', 'RES'], args: [text('handle'), bytes('data')] },
+  WORK_EXCEPTION: {
+    code: 25,
+    magic: ['REQ', 'RES'],
+    args: [text('handle'), bytes('data')],
+    lenient: 'missing-last',
+  },
   OPTION_REQ: { code: 26, magic: ['REQ'], args: [text('option')] },
   OPTION_RES: { code: 27, magic: ['RES'], args: [text('option')] },
-  WORK_DATA: { code: 28, magic: ['REQ', 'RES'], args: [text('handle'), bytes('data')] },
-  WORK_WARNING: { code: 29, magic: ['REQ', 'RES'], args: [text('handle'), bytes('data')] },
+  WORK_DATA: {
+    code: 28,
+    magic: ['REQ', 'RES'],
+    args: [text('handle'), bytes('data')],
+    lenient: 'missing-last',
+  },
+  WORK_WARNING: {
+    code: 29,
+    magic: ['REQ', 'RES'],
+    args: [text('handle'), bytes('data')],
+    lenient: 'missing-last',
+  },
   GRAB_JOB_UNIQ: { code: 30, magic: ['REQ'], args: [] },
   JOB_ASSIGN_UNIQ: {
     code: 31,

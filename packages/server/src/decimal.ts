@@ -19,10 +19,13 @@ export function leadingInteger(text: string): number | undefined {
   return negative && value > 0 ? -value : value;
 }
 
-/** The same, kept as gearmand keeps status numbers: an unsigned 32-bit integer, wrapped. */
+/** The same, kept as gearmand keeps status numbers: clamped to 64 bits, of which the lower 32 remain. */
 export function leadingUint32(text: string): number {
-  // `>>> 0` is exact up to 2^53 and takes the lower 32 bits of what came before that.
-  return (leadingInteger(text) ?? 0xffffffff) >>> 0;
+  const value = leadingInteger(text);
+  // The lower half of the smallest and of the largest number of 64 bits.
+  if (value === undefined) return text.trimStart().startsWith('-') ? 0 : 0xffffffff;
+  if (Number.isSafeInteger(value)) return value >>> 0;
+  return Number(BigInt.asUintN(32, BigInt(/-?\d+/.exec(text)?.[0] ?? 0)));
 }
 
 function isBlank(code: number): boolean {

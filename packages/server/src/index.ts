@@ -3,7 +3,10 @@
 // What the stores and tests of this project build on.
 export type { JobEnd, RequeueReason } from './engine/observer.ts';
 export { ListenError } from './errors.ts';
+export type { LimitCounters, LimitName } from './net/limit-log.ts';
+export type { ServerAddress } from './net/listen.ts';
 export {
+  type HttpOptions,
   type ListenOptions,
   LOG_LEVELS,
   type LogLevel,
@@ -14,9 +17,9 @@ export {
   type CloseOptions,
   createServer,
   type Server,
-  type ServerAddress,
   type ServerStats,
 } from './server.ts';
 export type { ConnectionInfo, JobInfo, ServerEvent } from './server-events.ts';
 export type { JobCounters } from './server-observer.ts';
+export type { ServerTlsOptions } from './tls-options.ts';
 export { VERSION } from './version.ts';

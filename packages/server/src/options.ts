@@ -2,6 +2,7 @@ import { getHeapStatistics } from 'node:v8';
 import { type Clock, type Logger, parseOptions, silentLogger, systemClock } from '@gearman/events';
 import { InvalidArgumentError } from '@gearman/protocol';
 import { z } from 'zod';
+import { type ServerTlsOptions, serverTlsSchema } from './tls-options.ts';
 
 /** The names of the log levels that the text command `verbose` answers. */
 export const LOG_LEVELS = [
@@ -34,11 +35,34 @@ export interface ListenOptions {
   /** A Unix socket instead of a port. */
   readonly path?: string | undefined;
   /**
+   * False serves plain text here although the server has certificates: for local clients, say. A Unix socket is always
+   * plain.
+   *
+   * @defaultValue true if the server has the option `tls`
+   */
+  readonly tls?: boolean | undefined;
+  /**
    * Connections that may wait to be accepted.
    *
    * @defaultValue 511
    */
   readonly backlog?: number | undefined;
+}
+
+/** Where to take jobs over HTTP. */
+export interface HttpOptions {
+  /**
+   * TCP port; 0 takes a free one, see `server.httpAddress`.
+   *
+   * @defaultValue 8080
+   */
+  readonly port?: number | undefined;
+  /**
+   * Address or host name to bind. Whoever reaches it may submit jobs, without TLS and without a login.
+   *
+   * @defaultValue `127.0.0.1`
+   */
+  readonly host?: string | undefined;
 }
 
 /** Bounds of everything a peer can make grow. */
@@ -62,6 +86,12 @@ export interface ServerLimits {
    */
   readonly maxConnections?: number | undefined;
   /**
+   * Connections at the same time from one address. Further ones are closed at once. Unix sockets have no address.
+   *
+   * @defaultValue 16_384
+   */
+  readonly maxConnectionsPerAddress?: number | undefined;
+  /**
    * Functions the server knows. At the limit functions nobody uses are given up, then new ones are refused.
    *
    * @defaultValue 65_536
@@ -74,13 +104,33 @@ export interface ServerLimits {
    */
   readonly maxFunctionsPerConnection?: number | undefined;
   /**
+   * Jobs that have not ended. Submits past it get ERROR `QUEUE_ERROR`, except those that merge into another job.
+   *
+   * @defaultValue 10_000_000
+   */
+  readonly maxJobs?: number | undefined;
+  /**
    * Memory of all jobs together, in bytes. Submits past it get ERROR `QUEUE_ERROR`.
    *
    * @defaultValue half of Node's heap limit
    */
   readonly maxQueueBytes?: number | undefined;
   /**
-   * Bytes waiting to be read by a peer at which the server stops reading from that peer.
+   * Bytes of messages that have not come whole yet, of all connections together. Past it the connections that need
+   * more are not read on, except one at a time; they have to be through within `messageTimeoutMs` in all.
+   *
+   * @defaultValue 128 MiB
+   */
+  readonly maxInputBytes?: number | undefined;
+  /**
+   * Bytes waiting to be read by all peers together. Past it those with the most are disconnected.
+   *
+   * @defaultValue 256 MiB
+   */
+  readonly maxOutputBytes?: number | undefined;
+  /**
+   * Bytes waiting to be read by a peer at which the server stops reading from that peer, and from the workers that send
+   * it more, until it has read.
    *
    * @defaultValue 8 MiB
    */
@@ -93,11 +143,24 @@ export interface ServerLimits {
   readonly outboxHardBytes?: number | undefined;
   /**
    * How long a message may take to arrive, in milliseconds: the header of a packet or a text line in all, the body of
-   * a packet from one piece to the next. Slower peers are disconnected. Idle connections may stay for ever.
+   * a packet from one piece to the next. Slower peers are disconnected.
    *
    * @defaultValue 30_000
    */
   readonly messageTimeoutMs?: number | undefined;
+  /**
+   * How long a connection may be idle, in milliseconds, before it is closed: it sends nothing, runs no job, waits for
+   * none and has not asked to be woken for one. It may take a quarter longer. 0: for ever.
+   *
+   * @defaultValue 0
+   */
+  readonly idleTimeoutMs?: number | undefined;
+  /**
+   * How long a TLS handshake may take from the connect, in milliseconds.
+   *
+   * @defaultValue 5000
+   */
+  readonly handshakeTimeoutMs?: number | undefined;
   /**
    * How long a peer past `outboxSoftBytes` may read nothing before it is disconnected, in milliseconds.
    *
@@ -148,6 +211,13 @@ export interface ServerOptions {
    */
   readonly requeue?: 'head' | 'tail' | undefined;
   /**
+   * Takes over gearmand's `--round-robin`. It changes nothing, and `false` is refused: as in gearmand 2.0, the most
+   * urgent job of all functions of a worker comes first, and functions take turns at the same priority.
+   *
+   * @defaultValue true
+   */
+  readonly roundRobin?: true | undefined;
+  /**
    * What the text command `verbose` answers.
    *
    * @defaultValue `'ERROR'`
@@ -159,6 +229,18 @@ export interface ServerOptions {
    * @defaultValue 5000
    */
   readonly keepAliveMs?: number | undefined;
+  /**
+   * Certificates. With them every `listen()` encrypts its connections unless it says otherwise.
+   *
+   * @defaultValue none: plain text
+   */
+  readonly tls?: ServerTlsOptions | undefined;
+  /**
+   * Takes jobs over HTTP, too: `POST /FUNCTION`, answered with the result.
+   *
+   * @defaultValue none: not
+   */
+  readonly http?: HttpOptions | undefined;
   readonly limits?: ServerLimits | undefined;
   /**
    * Where time comes from.
@@ -179,33 +261,47 @@ export interface CheckedListenOptions {
   readonly port: number;
   readonly host: string;
   readonly path?: string | undefined;
+  readonly tls?: boolean | undefined;
   readonly backlog: number;
 }
 /** {@link ServerLimits} with their defaults. */
 export type CheckedLimits = { readonly [K in keyof ServerLimits]-?: Exclude<ServerLimits[K], undefined> };
 /** {@link ServerOptions} with their defaults. */
 export type CheckedOptions = {
-  readonly [K in Exclude<keyof ServerOptions, 'limits' | 'jobHandlePrefix'>]-?: Exclude<
+  readonly [K in Exclude<keyof ServerOptions, 'limits' | 'jobHandlePrefix' | 'tls' | 'http'>]-?: Exclude<
     ServerOptions[K],
     undefined
   >;
-} & { readonly limits: CheckedLimits; readonly jobHandlePrefix?: string | undefined };
+} & {
+  readonly limits: CheckedLimits;
+  readonly jobHandlePrefix?: string | undefined;
+  readonly tls?: ServerTlsOptions | undefined;
+  readonly http?: { readonly port: number; readonly host: string } | undefined;
+};
 
 const MAX_PREFIX_BYTES = 38;
 const MIB = 1024 * 1024;
 const count = z.int().min(1);
 const milliseconds = z.number().min(0);
+const port = z.int().min(0).max(65_535);
+const host = z.string().min(1);
 
 const limitsSchema: z.ZodType<CheckedLimits, ServerLimits> = z.strictObject({
   maxPacketBytes: count.default(64 * MIB),
   maxLineBytes: count.default(8191),
   maxConnections: count.default(65_536),
+  maxConnectionsPerAddress: count.default(16_384),
   maxFunctions: count.default(65_536),
   maxFunctionsPerConnection: count.default(4096),
+  maxJobs: count.default(10_000_000),
   maxQueueBytes: count.default(() => Math.floor(getHeapStatistics().heap_size_limit / 2)),
+  maxInputBytes: count.default(128 * MIB),
+  maxOutputBytes: count.default(256 * MIB),
   outboxSoftBytes: count.default(8 * MIB),
   outboxHardBytes: count.default(64 * MIB),
   messageTimeoutMs: milliseconds.default(30_000),
+  idleTimeoutMs: milliseconds.default(0),
+  handshakeTimeoutMs: milliseconds.default(5000),
   stallTimeoutMs: milliseconds.default(10_000),
 });
 
@@ -224,17 +320,21 @@ const optionsSchema: z.ZodType<CheckedOptions, ServerOptions> = z.strictObject({
     .optional(),
   exceptions: z.boolean().default(false),
   requeue: z.enum(['head', 'tail']).default('tail'),
+  roundRobin: z.literal(true).default(true),
   logLevel: z.enum(LOG_LEVELS).default('ERROR'),
   keepAliveMs: milliseconds.default(5000),
+  tls: serverTlsSchema.optional(),
+  http: z.strictObject({ port: port.default(8080), host: host.default('127.0.0.1') }).optional(),
   limits: limitsSchema.default(() => limitsSchema.parse({})),
   clock: z.custom<Clock>((value) => typeof value === 'object' && value !== null).default(systemClock),
   logger: z.custom<Logger>((value) => typeof value === 'object' && value !== null).default(silentLogger),
 });
 
 const listenSchema: z.ZodType<CheckedListenOptions, ListenOptions> = z.strictObject({
-  port: z.int().min(0).max(65_535).default(4730),
-  host: z.string().min(1).default('127.0.0.1'),
+  port: port.default(4730),
+  host: host.default('127.0.0.1'),
   path: z.string().min(1).optional(),
+  tls: z.boolean().optional(),
   backlog: count.default(511),
 });
 

@@ -21,7 +21,12 @@ export interface JobInfo {
 /** Everything a server tells, discriminated on `type`. */
 export type ServerEvent =
   /** It accepts connections at one more address. */
-  | { readonly type: 'listening'; readonly address: string; readonly port: number | undefined }
+  | {
+      readonly type: 'listening';
+      readonly protocol: 'gearman' | 'http';
+      readonly address: string;
+      readonly port: number | undefined;
+    }
   | ({ readonly type: 'connect' } & ConnectionInfo)
   /** The connection is gone; its jobs have been given back. */
   | ({ readonly type: 'disconnect'; readonly reason: string } & ConnectionInfo)
@@ -35,6 +40,8 @@ export type ServerEvent =
   /** Its worker was lost, was too slow, or withdrew the function. */
   | ({ readonly type: 'job-requeued'; readonly reason: RequeueReason; readonly retries: number } & JobInfo)
   | ({ readonly type: 'job-ended'; readonly how: JobEnd } & JobInfo)
+  /** A peer did not get through the TLS handshake; it never became a connection. */
+  | { readonly type: 'handshake-failed'; readonly address: string; readonly reason: string }
   /** Accepting failed, for example because descriptors ran out; the server goes on. */
   | { readonly type: 'accept-error'; readonly error: Error }
   /** The last event. */

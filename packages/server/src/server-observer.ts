@@ -16,6 +16,7 @@ export interface JobCounters {
   exception: number;
   cancelled: number;
   'retries-used-up': number;
+  'stream-broken': number;
   abandoned: number;
 }
 
@@ -37,6 +38,7 @@ export class ServerObserver implements EngineObserver {
     exception: 0,
     cancelled: 0,
     'retries-used-up': 0,
+    'stream-broken': 0,
     abandoned: 0,
   };
   readonly #sink: EventSink;

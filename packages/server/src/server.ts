@@ -1,16 +1,28 @@
-import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
+import type { Server as NetServer, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { type Timer, TypedEmitter } from '@gearman/events';
+import { TypedEmitter } from '@gearman/events';
+import { InvalidArgumentError } from '@gearman/protocol';
 import { Engine } from './engine/engine.ts';
+import { EngineTimer } from './engine-timer.ts';
 import { makeHandlePrefix } from './handle-prefix.ts';
+import { HttpListener } from './http/http-listener.ts';
+import { IN_PROCESS, printableAddress } from './net/address.ts';
+import { Congestion } from './net/congestion.ts';
+import { Connections } from './net/connections.ts';
 import { connectedPair } from './net/in-process.ts';
-import { listen } from './net/listen.ts';
+import { InputBudget } from './net/input-budget.ts';
+import { type LimitCounters, LimitLog, type LimitName } from './net/limit-log.ts';
+import { addressOf, closeListener, listen, type ServerAddress } from './net/listen.ts';
+import { OutputPool } from './net/output-pool.ts';
 import { ProgressWatch } from './net/progress-watch.ts';
+import { RefusalLog } from './net/refusal-log.ts';
 import type { ServerContext } from './net/server-context.ts';
 import { Session } from './net/session.ts';
+import { TlsAcceptor } from './net/tls-acceptor.ts';
 import type { Transport } from './net/transport.ts';
 import { Turn } from './net/turn.ts';
 import {
+  type CheckedListenOptions,
   type CheckedOptions,
   type ListenOptions,
   parseListenOptions,
@@ -20,24 +32,18 @@ import {
 import type { ServerEvent } from './server-events.ts';
 import { type JobCounters, ServerObserver } from './server-observer.ts';
 
-/** Where a server accepts connections. */
-export interface ServerAddress {
-  /** An IP address, or the path of a Unix socket. */
-  readonly host: string;
-  /** Undefined for a Unix socket. */
-  readonly port: number | undefined;
-}
-
 /** How {@link Server.close} ends. */
 export interface CloseOptions {
   /**
-   * Refuses new jobs and connections, and waits until the running jobs have ended, before it closes.
+   * Refuses new connections before it closes, and waits: with `true` until the running jobs have ended, refusing new
+   * jobs; with `'all-jobs'` until there is no job at all, taking new ones from those who are connected (as gearmand
+   * does).
    *
    * @defaultValue false
    */
-  readonly graceful?: boolean | undefined;
+  readonly graceful?: boolean | 'all-jobs' | undefined;
   /**
-   * How long to wait for running jobs, in milliseconds.
+   * How long to wait for jobs, in milliseconds; `Infinity` is possible.
    *
    * @defaultValue 30_000
    */
@@ -54,28 +60,33 @@ export interface ServerStats {
   readonly sleepingWorkers: number;
   /** Memory of all jobs, about. */
   readonly queueBytes: number;
+  /** Bytes of messages that have not come whole yet. */
+  readonly inputBytes: number;
+  /** Bytes that peers have not read yet. */
+  readonly outputBytes: number;
+  /** Peers since the start that did not get through the TLS handshake. */
+  readonly failedHandshakes: number;
   /** Counts since the start. */
   readonly counters: Readonly<JobCounters>;
+  /** How often each limit was reached since the start; at `outboxSoftBytes`, how often a worker had to wait. */
+  readonly limits: Readonly<LimitCounters>;
 }
-
-const LOG_AT_MOST_EVERY_MS = 60_000;
 
 /** A Gearman job server. Make one with {@link createServer}. */
 export class Server extends TypedEmitter<ServerEvent> {
   readonly #options: CheckedOptions;
   readonly #engine: Engine;
   readonly #observer: ServerObserver;
-  readonly #turn: Turn;
-  readonly #watch: ProgressWatch;
+  readonly #engineTimer: EngineTimer;
   readonly #context: ServerContext;
+  readonly #refusals: RefusalLog;
+  readonly #tls: TlsAcceptor | undefined;
   readonly #listeners: NetServer[] = [];
-  readonly #sessions = new Set<Session>();
+  #http: HttpListener | undefined;
+  readonly #connections: Connections;
   #state: 'open' | 'closing' | 'closed' = 'open';
   #closing: Promise<void> | undefined;
-  #timer: Timer | undefined;
-  #timerAt = Number.POSITIVE_INFINITY;
-  #whenIdle: (() => void) | undefined;
-  #lastRefusalLogged = Number.NEGATIVE_INFINITY;
+  #whenIdle: { readonly jobsLeft: () => number; readonly resolve: () => void } | undefined;
 
   constructor(options?: ServerOptions) {
     super();
@@ -91,35 +102,45 @@ export class Server extends TypedEmitter<ServerEvent> {
       handlePrefix: makeHandlePrefix(this.#options.jobHandlePrefix, clock.now()),
       observer: this.#observer,
     });
-    this.#turn = new Turn(() => this.#afterTurn());
-    this.#watch = new ProgressWatch(clock);
+    this.#engineTimer = new EngineTimer(this.#engine, clock);
+    this.#refusals = new RefusalLog(clock, logger);
+    this.#tls = this.#createTls();
     this.#context = {
       engine: this.#engine,
-      turn: this.#turn,
-      watch: this.#watch,
+      turn: new Turn(() => this.#afterTurn()),
+      watch: new ProgressWatch(clock),
+      congestion: new Congestion(),
+      input: new InputBudget(limits.maxInputBytes),
+      output: new OutputPool(),
       limits,
+      limitLog: new LimitLog(limits, clock, logger),
       exceptions,
       logLevel,
       clock,
       logger,
-      peerError: (session, message) => this.#peerError(session, message),
+      peerError: (session, message, limit) => this.#peerError(session, message, limit),
       closed: (session, reason) => this.#sessionClosed(session, reason),
     };
+    this.#connections = new Connections(this.#context);
   }
 
   /**
-   * Accepts connections; may be called again for further addresses.
+   * Accepts connections; may be called again for further addresses. The first call also opens the port for jobs over
+   * HTTP, if the server has the option `http`.
    *
    * @returns the server itself, when the port is open
    * @throws ListenError `ERR_GEARMAN_LISTEN` when it cannot, for example because the port is in use
    * @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT`
    */
   async listen(options?: ListenOptions): Promise<this> {
-    const listener = await listen(parseListenOptions(options), (socket) => this.#accept(socket));
+    const checked = parseListenOptions(options);
+    const tls = this.#tlsFor(checked);
+    await this.#listenHttp();
+    const listener = await listen(checked, (socket) => this.#accept(socket, tls));
     this.#listeners.push(listener);
     listener.on('error', (error) => this.#acceptFailed(error));
     const { host, port } = addressOf(listener);
-    this.emit({ type: 'listening', address: host, port });
+    this.emit({ type: 'listening', protocol: 'gearman', address: host, port });
     // close() may have come in between.
     if (this.#state !== 'open') await closeListener(listener);
     return this;
@@ -130,24 +151,45 @@ export class Server extends TypedEmitter<ServerEvent> {
     return this.#listeners.filter((listener) => listener.listening).map(addressOf);
   }
 
+  /** Where the server takes jobs over HTTP. */
+  get httpAddress(): ServerAddress | undefined {
+    return this.#http?.address;
+  }
+
+  /**
+   * Reads certificates and key again. New connections get the new certificate; the open ones go on.
+   *
+   * @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT` when they cannot be used, or the server has no option
+   * `tls`; then nothing has changed
+   */
+  reloadTls(): void {
+    if (this.#tls === undefined) throw new InvalidArgumentError('reloadTls(): the server has no option tls');
+    this.#tls.reload();
+  }
+
   /** A connection to this server inside this process: a stream like a socket, without a port. */
   connect(): Duplex {
     const [near, far] = connectedPair();
-    if (this.#state === 'open') this.#open(far, 'in-process');
+    if (this.#state === 'open') this.#open(far, IN_PROCESS);
     else far.destroy();
     return near;
   }
 
   get stats(): ServerStats {
     const engine = this.#engine;
+    const { input, output, limitLog } = this.#context;
     return {
-      connections: this.#sessions.size,
+      connections: this.#connections.size,
       functions: engine.functionCount,
       jobs: engine.jobCount,
       runningJobs: engine.runningCount,
       sleepingWorkers: engine.sleeperCount,
       queueBytes: engine.sizeBytes,
+      inputBytes: input.usedBytes,
+      outputBytes: output.waitingBytes,
+      failedHandshakes: this.#tls?.failures ?? 0,
       counters: { ...this.#observer.counters },
+      limits: { ...limitLog.counters },
     };
   }
 
@@ -168,99 +210,131 @@ export class Server extends TypedEmitter<ServerEvent> {
   async #close({ graceful = false, timeoutMs = 30_000 }: CloseOptions): Promise<void> {
     this.#state = 'closing';
     const closed = this.#listeners.map(closeListener);
-    if (graceful) await this.#jobsToEnd(timeoutMs);
-    for (const session of this.#sessions) session.end('the server is closing');
+    if (this.#http !== undefined) closed.push(this.#http.close());
+    this.#tls?.close();
+    if (graceful !== false) await this.#jobsToEnd(graceful === 'all-jobs', timeoutMs);
+    this.#connections.endAll('the server is closing');
     await Promise.all(closed);
-    this.#timer?.cancel();
-    this.#watch.stop();
+    this.#engineTimer.stop();
+    this.#context.watch.stop();
     this.#state = 'closed';
     this.emit({ type: 'closed' });
   }
 
-  #jobsToEnd(timeoutMs: number): Promise<void> {
-    this.#engine.drain();
-    if (this.#engine.runningCount === 0) return Promise.resolve();
+  #jobsToEnd(all: boolean, timeoutMs: number): Promise<void> {
+    if (!all) this.#engine.drain();
+    const jobsLeft = () => (all ? this.#engine.jobCount : this.#engine.runningCount);
+    if (jobsLeft() === 0) return Promise.resolve();
     return new Promise((resolve) => {
-      const timer = this.#options.clock.setTimer(timeoutMs, resolve);
-      this.#whenIdle = () => {
-        timer.cancel();
-        resolve();
+      const timer = Number.isFinite(timeoutMs) ? this.#options.clock.setTimer(timeoutMs, resolve) : undefined;
+      this.#whenIdle = {
+        jobsLeft,
+        resolve: () => {
+          timer?.cancel();
+          resolve();
+        },
       };
     });
   }
 
-  #accept(socket: Socket): void {
-    if (this.#state !== 'open' || this.#sessions.size >= this.#options.limits.maxConnections) {
+  async #listenHttp(): Promise<void> {
+    const { http } = this.#options;
+    if (http === undefined || this.#http !== undefined) return;
+    const listener = new HttpListener(this.#context, this.#connections, (error) => this.#acceptFailed(error));
+    this.#http = listener;
+    try {
+      await listener.listen(http);
+    } catch (error) {
+      this.#http = undefined;
+      throw error;
+    }
+    const { host, port } = listener.address;
+    this.emit({ type: 'listening', protocol: 'http', address: host, port });
+    if (this.#state !== 'open') await listener.close();
+  }
+
+  #createTls(): TlsAcceptor | undefined {
+    const { tls, clock, logger, limits } = this.#options;
+    if (tls === undefined) return undefined;
+    return new TlsAcceptor(tls, {
+      ...{ clock, logger, handshakeTimeoutMs: limits.handshakeTimeoutMs },
+      onSecure: (socket, address) => this.#open(socket, address),
+      onFailure: (address, reason) => {
+        this.#connections.leave(address);
+        if (this.hasListeners('handshake-failed')) this.emit({ type: 'handshake-failed', address, reason });
+      },
+    });
+  }
+
+  /** What encrypts the connections of a listener, if anything does. */
+  #tlsFor({ path, tls }: CheckedListenOptions): TlsAcceptor | undefined {
+    if (tls === true && path !== undefined) {
+      throw new InvalidArgumentError('listen(): tls: a Unix socket is always plain text');
+    }
+    if (tls === true && this.#tls === undefined) {
+      throw new InvalidArgumentError('listen(): tls: give the certificates to createServer()');
+    }
+    return tls === false || path !== undefined ? undefined : this.#tls;
+  }
+
+  #accept(socket: Socket, tls: TlsAcceptor | undefined): void {
+    const address = printableAddress(socket.remoteAddress);
+    if (this.#state !== 'open' || !this.#connections.enter(address)) {
       socket.destroy();
-      this.#logRefusal(
-        { connections: this.#sessions.size },
-        'a connection was refused: maxConnections is reached',
-      );
       return;
     }
     const { keepAliveMs } = this.#options;
     if (keepAliveMs > 0) socket.setKeepAlive(true, keepAliveMs);
-    this.#open(socket, printable(socket.remoteAddress));
+    if (tls !== undefined) tls.accept(socket, address);
+    else this.#openPlain(socket, address);
   }
 
-  #open(transport: Transport, address: string): void {
+  #openPlain(socket: Socket, address: string): void {
+    let session: Session | undefined;
+    // Otherwise the peer would wait for the rest of its handshake, and the session for that of a line.
+    socket.once('data', (chunk: Uint8Array) => {
+      if (isTlsGreeting(chunk)) session?.refuse('speaks TLS on a port without');
+    });
+    session = this.#open(socket, address);
+  }
+
+  #open(transport: Transport, address: string): Session {
     const session = new Session(this.#context, transport, address);
-    this.#sessions.add(session);
+    this.#connections.add(session);
     if (this.hasListeners('connect')) this.emit({ type: 'connect', connectionId: session.peer.id, address });
+    return session;
   }
 
   #sessionClosed(session: Session, reason: string): void {
-    this.#sessions.delete(session);
-    if (!this.hasListeners('disconnect')) return;
     const { id, address } = session.peer;
+    this.#connections.delete(session);
+    if (address !== IN_PROCESS) this.#connections.leave(address);
+    if (!this.hasListeners('disconnect')) return;
     this.emit({ type: 'disconnect', connectionId: id, address, reason });
   }
 
-  #peerError(session: Session, message: string): void {
+  #peerError(session: Session, message: string, limit: LimitName | undefined): void {
     const { id, address } = session.peer;
-    this.#logRefusal({ connectionId: id, address }, `a peer ${message}`);
+    const fields = { connectionId: id, address };
+    if (limit === undefined) this.#refusals.warn(fields, `a peer ${message}`);
+    else this.#context.limitLog.note(limit, fields, `a peer ${message}`);
     if (this.hasListeners('peer-error')) {
       this.emit({ type: 'peer-error', connectionId: id, address, message });
     }
   }
 
   #acceptFailed(error: Error): void {
-    this.#logRefusal({ err: error }, 'a connection could not be accepted');
+    this.#refusals.warn({ err: error }, 'a connection could not be accepted');
     if (this.hasListeners('accept-error')) this.emit({ type: 'accept-error', error });
   }
 
-  /** A flood of bad peers must not become a flood of log lines. */
-  #logRefusal(fields: object, message: string): void {
-    const now = this.#options.clock.monotonicMs();
-    if (now - this.#lastRefusalLogged < LOG_AT_MOST_EVERY_MS) return;
-    this.#lastRefusalLogged = now;
-    this.#options.logger.warn(fields, message);
-  }
-
   #afterTurn(): void {
-    if (this.#whenIdle !== undefined && this.#engine.runningCount === 0) {
-      this.#whenIdle();
+    if (this.#whenIdle?.jobsLeft() === 0) {
+      this.#whenIdle.resolve();
       this.#whenIdle = undefined;
     }
-    this.#setTimer();
-  }
-
-  #setTimer(): void {
-    const delayMs = this.#engine.nextDelayMs();
-    if (delayMs === undefined || this.#state === 'closed') return;
-    const { clock } = this.#options;
-    const at = clock.monotonicMs() + delayMs;
-    // A timer that comes too early looks again; that is cheaper than setting it anew for every job.
-    if (at >= this.#timerAt) return;
-    this.#timer?.cancel();
-    this.#timerAt = at;
-    this.#timer = clock.setTimer(Math.ceil(delayMs), () => this.#advance(), { unref: true });
-  }
-
-  #advance(): void {
-    this.#timerAt = Number.POSITIVE_INFINITY;
-    this.#engine.advance();
-    this.#setTimer();
+    this.#connections.shedOutput();
+    this.#engineTimer.set();
   }
 }
 
@@ -273,21 +347,7 @@ export function createServer(options?: ServerOptions): Server {
   return new Server(options);
 }
 
-function closeListener(listener: NetServer): Promise<void> {
-  return new Promise((resolve) => {
-    listener.close(() => resolve());
-  });
-}
-
-function addressOf(listener: NetServer): ServerAddress {
-  const address: AddressInfo | string | null = listener.address();
-  if (address === null || typeof address === 'string') return { host: address ?? '', port: undefined };
-  return { host: address.address, port: address.port };
-}
-
-const IPV4_IN_IPV6 = '::ffff:';
-
-function printable(address: string | undefined): string {
-  if (address === undefined) return 'local';
-  return address.startsWith(IPV4_IN_IPV6) ? address.slice(IPV4_IN_IPV6.length) : address;
+/** A record of the TLS handshake, of SSL 3 or newer. */
+function isTlsGreeting(chunk: Uint8Array): boolean {
+  return chunk[0] === 0x16 && chunk[1] === 3;
 }

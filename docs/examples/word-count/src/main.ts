@@ -93,7 +93,7 @@ async function count(
   started.push(team);
   const client = createClient({ servers });
   started.push({ stop: () => client.close() });
-  await Promise.all([client.pool.ready({ timeoutMs: 5000 }), team.ready]);
+  await Promise.all([client.pool.ready({ timeoutMs: 3000 }), team.ready]);
   process.stdout.write(`${files.length} files, ${options.workers} worker processes, job server ${servers}\n`);
 
   const bar = new SingleBar({

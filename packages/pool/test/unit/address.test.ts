@@ -19,6 +19,7 @@ describe('parseServers', () => {
       ['a:4730', 'b:4730', 'c:4730', 'd:5', '[::1]:4730', 'unix:/s'],
     ],
     [['a', 'a:4730', { host: 'a' }], ['a:4730']],
+    ['gearmans://jobs, gearman://b:1/ ,GEARMANS://[::1]:2', ['jobs:4730', 'b:1', '[::1]:2']],
   ])('reads %j', (input, names) => {
     expect(parseServers(input).map(serverName)).toEqual(names);
   });
@@ -39,6 +40,13 @@ describe('parseServers', () => {
     '[]:1',
     'a b:1',
     'unix:',
+    'gearmans://',
+    'gearmans:///run/gearmand.sock',
+    'gearmans://unix:/run/gearmand.sock',
+    'gearmans://a:x',
+    'gearmans://a/path',
+    'gearmans://gearman://a',
+    'https://a',
     { host: '' },
     { host: 'a', port: 1.5 },
     { path: '' },
@@ -46,6 +54,27 @@ describe('parseServers', () => {
   ])('refuses %j and says what it expects', (input) => {
     expect(() => parseServers(input)).toThrow(InvalidArgumentError);
     expect(() => parseServers(input)).toThrow(/expected host/);
+  });
+
+  test.each<[ServerInput, boolean | undefined]>([
+    ['jobs', undefined],
+    ['gearman://jobs', false],
+    ['gearmans://jobs', true],
+    ['Gearmans://[::1]/', true],
+    [{ host: 'jobs' }, undefined],
+    [{ host: 'jobs', tls: false }, false],
+    [{ host: 'jobs', tls: true }, true],
+  ])('reads from %j whether to encrypt', (input, tls) => {
+    const [address] = parseServers(input);
+    expect(address?.kind === 'tcp' ? address.tls : 'none').toBe(tls);
+  });
+
+  test.each<ServerInput[]>([
+    ['gearmans://a', 'gearman://a'],
+    ['a', 'gearmans://a:4730'],
+    [{ host: 'a', tls: true }, 'a'],
+  ])('refuses %j and %j: one server cannot be both', (...input) => {
+    expect(() => parseServers(input)).toThrow('a:4730 is given both with and without TLS');
   });
 
   test('reads back every name it gives', () => {

@@ -166,7 +166,7 @@ describe('Connection, losing', () => {
     ],
     ['text', 'hello\n', /a text line while nothing was asked/],
     ['half a magic', bytes('\0RUN'), /not Gearman/],
-    ['a malformed packet', bytes('\0RES\0\0\0\x0d\0\0\0\x01x'), /malformed WORK_COMPLETE/],
+    ['a malformed packet', bytes('\0RES\0\0\0\x0c\0\0\0\x01x'), /malformed WORK_STATUS/],
     [
       'too large a packet',
       bytes('\0RES\0\0\0\x0d\0\x01\0\0'),

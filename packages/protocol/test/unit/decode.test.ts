@@ -136,6 +136,14 @@ describe('a forgiving reader', () => {
     });
   });
 
+  it.each(['WORK_COMPLETE', 'WORK_DATA', 'WORK_WARNING', 'WORK_EXCEPTION'] as const)(
+    'reads a %s without a NUL, as Perl workers send an empty one, as a handle without data',
+    (type) => {
+      const packet = decodeBody(type, 'REQ', new TextEncoder().encode('H:box:1'));
+      expect(packet).toEqual({ type, magic: 'REQ', handle: 'H:box:1', data: new Uint8Array(0) });
+    },
+  );
+
   it('reads an ERROR without a NUL as a code without text', () => {
     expect(decode('ERROR', 'QUEUE_ERROR')).toMatchObject({ type: 'ERROR', code: 'QUEUE_ERROR', text: '' });
     expect(decode('ERROR', 'QUEUE_ERROR\0full')).toMatchObject({ code: 'QUEUE_ERROR', text: 'full' });

@@ -1,16 +1,16 @@
-import { leadingUint32 } from '../decimal.ts';
 import { Departures } from './departures.ts';
 import { FunctionTable } from './function-table.ts';
 import type { GearmanFunction } from './gearman-function.ts';
-import { Job } from './job.ts';
+import type { Job } from './job.ts';
 import { JobLife } from './job-life.ts';
-import { findTwin, JobTable } from './job-table.ts';
+import { JobTable } from './job-table.ts';
 import { type EngineClock, JobTimers } from './job-timers.ts';
 import type { EngineObserver } from './observer.ts';
-import { keepPayload } from './payload.ts';
 import { Peer, type PeerPort } from './peer.ts';
 import { Registrations } from './registrations.ts';
-import type { Submission, SubmitRefusal } from './submission.ts';
+import { Reports } from './reports.ts';
+import type { RegisterRefusal, Submission, SubmitRefusal } from './submission.ts';
+import { Submissions } from './submissions.ts';
 import { Turns } from './turns.ts';
 import { type WakeUpMode, WakeUps } from './wake-ups.ts';
 import { Watchers } from './watchers.ts';
@@ -26,15 +26,12 @@ export interface EngineOptions {
   readonly wakeupLookMs: number;
   readonly maxFunctions: number;
   readonly maxFunctionsPerConnection: number;
+  readonly maxJobs: number;
   readonly maxQueueBytes: number;
   readonly observer?: EngineObserver | undefined;
 }
 
-const MAX_UNIQUE_BYTES = 64;
 const MAX_CLIENT_ID_BYTES = 127;
-const WATCHER_BYTES = 100;
-/** Everything a worker says is sent to each of them. */
-const MAX_WATCHERS_PER_JOB = 10_000;
 
 /**
  * The job system: submit, grab, progress, finish, cancel, lose a worker, time passes.
@@ -43,7 +40,9 @@ const MAX_WATCHERS_PER_JOB = 10_000;
  * promise: whoever owns it calls {@link advance} after {@link nextDelayMs}.
  */
 export class Engine {
-  readonly #options: EngineOptions;
+  /** What workers say about their jobs. */
+  readonly reports: Reports;
+  readonly #maxFunctionsPerConnection: number;
   readonly #functions: FunctionTable;
   readonly #jobs: JobTable;
   readonly #timers: JobTimers;
@@ -52,31 +51,33 @@ export class Engine {
   readonly #life: JobLife;
   readonly #registrations: Registrations;
   readonly #departures: Departures;
+  readonly #submissions: Submissions;
   readonly #peers = new Set<Peer>();
   #lastPeerId = 0;
-  readonly #watchers = new Watchers();
-  #draining = false;
 
   constructor(options: EngineOptions) {
     const { clock, observer } = options;
-    this.#options = options;
-    this.#functions = new FunctionTable(options.maxFunctions);
+    const watchers = new Watchers();
+    this.#maxFunctionsPerConnection = options.maxFunctionsPerConnection;
     this.#jobs = new JobTable(options.handlePrefix);
     this.#timers = new JobTimers(clock);
     this.#wakeUps = new WakeUps(options.workerWakeup, options.wakeupLookMs, () => clock.monotonicMs());
+    this.#functions = new FunctionTable(options.maxFunctions, this.#wakeUps, observer);
     this.#turns = new Turns(this.#functions);
     this.#life = new JobLife({
       functions: this.#functions,
       jobs: this.#jobs,
       timers: this.#timers,
       wakeUps: this.#wakeUps,
-      watchers: this.#watchers,
+      watchers,
       observer,
       jobRetries: options.jobRetries,
       requeue: options.requeue,
     });
     this.#registrations = new Registrations(this.#functions, this.#turns, this.#wakeUps);
-    this.#departures = new Departures(this.#life, this.#watchers);
+    this.#departures = new Departures(this.#life, watchers);
+    this.#submissions = new Submissions(this.#functions, this.#jobs, this.#life, watchers, options);
+    this.reports = new Reports(this.#jobs, this.#life);
   }
 
   // Connections
@@ -96,33 +97,36 @@ export class Engine {
     peer.connected = false;
     const wokenFor = peer.sleep === 'awake' ? undefined : this.#wakeUps.wakeUp(peer);
     this.#registrations.removeAll(peer);
-    this.#departures.begin(peer);
+    this.#departures.leave(peer);
     if (wokenFor !== undefined) this.#wakeUps.refill(wokenFor);
   }
 
   // Workers
 
-  /** @returns false when the connection, or the server, has too many functions */
-  canDo(peer: Peer, functionName: string, timeoutMs: number): boolean {
-    if (peer.registrationCount >= this.#options.maxFunctionsPerConnection) return false;
-    const fn = this.#function(functionName);
-    if (fn === undefined) return false;
+  /** @returns why not, or undefined when the connection runs the function from now on */
+  canDo(peer: Peer, functionName: string, timeoutMs: number): RegisterRefusal | undefined {
+    if (peer.registrationCount >= this.#maxFunctionsPerConnection) return 'too-many-registrations';
+    const fn = this.#functions.use(functionName);
+    if (fn === undefined) return 'too-many-functions';
     this.#registrations.add(peer, fn, timeoutMs);
-    return true;
+    return undefined;
   }
 
-  /** Withdraws a function; its jobs that this connection runs go back. */
+  /**
+   * Withdraws a function; its jobs that this connection runs go back. With very many jobs {@link Peer.withdrawing}
+   * holds for some calls of {@link advance}; until then, no command of this connection may follow.
+   */
   cantDo(peer: Peer, functionName: string): void {
     const fn = this.#functions.get(functionName);
     if (fn === undefined || peer.registrations?.has(fn) !== true) return;
     this.#registrations.remove(peer, fn);
-    this.#giveBackAll(peer, fn);
+    this.#departures.withdraw(peer, fn);
   }
 
-  /** Withdraws all functions; all jobs that this connection runs go back. */
+  /** Withdraws all functions; all jobs that this connection runs go back, as with {@link cantDo}. */
   resetAbilities(peer: Peer): void {
     this.#registrations.removeAll(peer);
-    this.#giveBackAll(peer);
+    this.#departures.withdraw(peer, undefined);
   }
 
   setClientId(peer: Peer, clientId: string): void {
@@ -149,95 +153,11 @@ export class Engine {
     return job;
   }
 
-  // What workers say about their jobs. Each returns false when this connection has no such job.
-
-  workData(peer: Peer, handle: string, data: Uint8Array): boolean {
-    const job = this.#runningJob(peer, handle);
-    if (job === undefined) return false;
-    for (let to = job.watchers; to !== undefined; to = to.nextOfJob) to.peer.port.data(handle, data);
-    return true;
-  }
-
-  workWarning(peer: Peer, handle: string, data: Uint8Array): boolean {
-    const job = this.#runningJob(peer, handle);
-    if (job === undefined) return false;
-    for (let to = job.watchers; to !== undefined; to = to.nextOfJob) to.peer.port.warning(handle, data);
-    return true;
-  }
-
-  /** The numbers are kept as unsigned 32-bit integers and passed on as they are. */
-  workStatus(peer: Peer, handle: string, numerator: string, denominator: string): boolean {
-    const job = this.#runningJob(peer, handle);
-    if (job === undefined) return false;
-    job.numerator = leadingUint32(numerator);
-    job.denominator = leadingUint32(denominator);
-    for (let to = job.watchers; to !== undefined; to = to.nextOfJob) {
-      to.peer.port.status(handle, numerator, denominator);
-    }
-    return true;
-  }
-
-  workComplete(peer: Peer, handle: string, data: Uint8Array): boolean {
-    const job = this.#runningJob(peer, handle);
-    if (job === undefined) return false;
-    for (let to = job.watchers; to !== undefined; to = to.nextOfJob) to.peer.port.complete(handle, data);
-    this.#life.finish(job, 'complete');
-    return true;
-  }
-
-  workFail(peer: Peer, handle: string): boolean {
-    const job = this.#runningJob(peer, handle);
-    if (job === undefined) return false;
-    for (let to = job.watchers; to !== undefined; to = to.nextOfJob) to.peer.port.fail(handle);
-    this.#life.finish(job, 'fail');
-    return true;
-  }
-
-  /** Ends the job. Clients that did not ask for exceptions are told that it failed. */
-  workException(peer: Peer, handle: string, data: Uint8Array): boolean {
-    const job = this.#runningJob(peer, handle);
-    if (job === undefined) return false;
-    for (let to = job.watchers; to !== undefined; to = to.nextOfJob) {
-      if (to.peer.exceptions) to.peer.port.exception(handle, data);
-      else to.peer.port.fail(handle);
-    }
-    this.#life.finish(job, 'exception');
-    return true;
-  }
-
   // Clients
 
   /** Makes a job, or attaches the client to the one with the same function and unique id. */
   submit(peer: Peer, submission: Submission): Job | SubmitRefusal {
-    const { functionName, uniqueId, workload, priority, background, runAtMs, reducer } = submission;
-    if (uniqueId.length > MAX_UNIQUE_BYTES) return 'unique-too-large';
-    if (reducer !== undefined && reducer.length > MAX_UNIQUE_BYTES) return 'reducer-too-large';
-    if (this.#draining) return 'shutting-down';
-    const fn = this.#function(functionName);
-    if (fn === undefined) return 'too-many-functions';
-    const twin = findTwin(fn, uniqueId, workload);
-    if (this.sizeBytes + (twin === undefined ? workload.length : 0) > this.#options.maxQueueBytes)
-      return 'memory-full';
-    if (twin !== undefined) {
-      if (twin.watcherCount >= MAX_WATCHERS_PER_JOB && !background) return 'memory-full';
-      if (background) twin.background = true;
-      else this.#watchers.attach(twin, peer);
-      return twin;
-    }
-    const limit = fn.maxQueue[priority];
-    if (limit > 0 && fn.total >= limit) return 'queue-full';
-    const job = new Job(
-      this.#jobs.takeNumber(),
-      fn,
-      uniqueId,
-      keepPayload(workload),
-      priority,
-      background,
-      reducer,
-    );
-    if (!background) this.#watchers.attach(job, peer);
-    this.#life.begin(job, runAtMs);
-    return job;
+    return this.#submissions.submit(peer, submission);
   }
 
   handleOf(job: Job): string {
@@ -267,7 +187,7 @@ export class Engine {
 
   /** @returns false when the server has too many functions */
   createFunction(name: string): boolean {
-    const fn = this.#function(name);
+    const fn = this.#functions.use(name);
     if (fn === undefined) return false;
     fn.pinned = true;
     this.#functions.noteUse(fn);
@@ -280,7 +200,7 @@ export class Engine {
     if (fn === undefined) return 'unknown';
     if (fn.registrationCount > 0 || fn.running > 0) return 'in-use';
     if (fn.total > 0) return 'has-jobs';
-    this.#forget(fn);
+    this.#functions.forget(fn);
     return 'dropped';
   }
 
@@ -304,7 +224,7 @@ export class Engine {
 
   /** From now on submits are refused, everything else goes on. */
   drain(): void {
-    this.#draining = true;
+    this.#submissions.draining = true;
   }
 
   // Time
@@ -358,38 +278,6 @@ export class Engine {
   }
 
   get sizeBytes(): number {
-    return this.#jobs.sizeBytes + this.#watchers.count * WATCHER_BYTES;
-  }
-
-  #runningJob(peer: Peer, handle: string): Job | undefined {
-    const job = this.#jobs.find(handle);
-    return job !== undefined && job.worker === peer ? job : undefined;
-  }
-
-  #function(name: string): GearmanFunction | undefined {
-    const known = this.#functions.get(name);
-    if (known !== undefined) return known;
-    if (this.#functions.full) {
-      const { longestIdle } = this.#functions;
-      if (longestIdle === undefined) return undefined;
-      this.#forget(longestIdle);
-    }
-    this.#options.observer?.functionCreated(name);
-    return this.#functions.create(name);
-  }
-
-  #forget(fn: GearmanFunction): void {
-    this.#wakeUps.forget(fn);
-    this.#functions.delete(fn);
-    this.#options.observer?.functionDropped(fn.name);
-  }
-
-  #giveBackAll(peer: Peer, fn?: GearmanFunction): void {
-    let job = peer.running.head;
-    while (job !== undefined) {
-      const next = job.next;
-      if (fn === undefined || job.fn === fn) this.#life.giveBack(job, 'function-withdrawn');
-      job = next;
-    }
+    return this.#submissions.sizeBytes;
   }
 }

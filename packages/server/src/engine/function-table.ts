@@ -1,9 +1,13 @@
 import { GearmanFunction } from './gearman-function.ts';
 import type { Job, Priority } from './job.ts';
+import type { EngineObserver } from './observer.ts';
+import type { WakeUps } from './wake-ups.ts';
 
 /** All functions, and which of them have something to do. */
 export class FunctionTable {
   readonly #maxFunctions: number;
+  readonly #wakeUps: WakeUps;
+  readonly #observer: EngineObserver | undefined;
   readonly #byName = new Map<string, GearmanFunction>();
   readonly #ready: readonly [Set<GearmanFunction>, Set<GearmanFunction>, Set<GearmanFunction>] = [
     new Set(),
@@ -13,8 +17,10 @@ export class FunctionTable {
   // Nobody works for them, no job is there: given up, the longest unused first, when the table is full.
   readonly #idle = new Set<GearmanFunction>();
 
-  constructor(maxFunctions: number) {
+  constructor(maxFunctions: number, wakeUps: WakeUps, observer: EngineObserver | undefined) {
     this.#maxFunctions = maxFunctions;
+    this.#wakeUps = wakeUps;
+    this.#observer = observer;
   }
 
   get size(): number {
@@ -29,26 +35,28 @@ export class FunctionTable {
     return this.#byName.values();
   }
 
-  /** True when one has to go before another one can be made. */
-  get full(): boolean {
-    return this.#byName.size >= this.#maxFunctions;
-  }
-
-  /** The function that nobody has used for the longest time. */
-  get longestIdle(): GearmanFunction | undefined {
-    return this.#idle.values().next().value;
-  }
-
-  create(name: string): GearmanFunction {
+  /** The function of this name. If it has to be made and there are too many, it takes the place of an unused one. */
+  use(name: string): GearmanFunction | undefined {
+    const known = this.#byName.get(name);
+    if (known !== undefined) return known;
+    if (this.#byName.size >= this.#maxFunctions) {
+      const longestIdle: GearmanFunction | undefined = this.#idle.values().next().value;
+      if (longestIdle === undefined) return undefined;
+      this.forget(longestIdle);
+    }
+    this.#observer?.functionCreated(name);
     const fn = new GearmanFunction(name);
     this.#byName.set(name, fn);
     this.#idle.add(fn);
     return fn;
   }
 
-  delete(fn: GearmanFunction): void {
+  /** Drops a function that nobody uses. */
+  forget(fn: GearmanFunction): void {
+    this.#wakeUps.forget(fn);
     this.#byName.delete(fn.name);
     this.#idle.delete(fn);
+    this.#observer?.functionDropped(fn.name);
   }
 
   /** Call after anything that may have begun or ended the use of a function. */

@@ -106,6 +106,10 @@ export class JobLife {
     job.retries++;
     if (isAbandoned(job)) {
       this.end(job, 'abandoned');
+    } else if (job.worker?.streaming === true && !job.background) {
+      // Its clients have a part of the output; another run would send them that part again.
+      this.failWatchers(job);
+      this.end(job, 'stream-broken');
     } else if (this.#jobRetries >= 0 && job.retries >= this.#jobRetries) {
       this.failWatchers(job);
       this.end(job, 'retries-used-up');

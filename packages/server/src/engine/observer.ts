@@ -1,8 +1,18 @@
 import type { Job } from './job.ts';
 import type { Peer } from './peer.ts';
 
-/** How a job ended: by its worker, by an administrator, by losing too many workers, by losing all clients. */
-export type JobEnd = 'complete' | 'fail' | 'exception' | 'cancelled' | 'retries-used-up' | 'abandoned';
+/**
+ * How a job ended: by its worker, by an administrator, by losing too many workers, by losing a worker that streamed its
+ * output, by losing all clients.
+ */
+export type JobEnd =
+  | 'complete'
+  | 'fail'
+  | 'exception'
+  | 'cancelled'
+  | 'retries-used-up'
+  | 'stream-broken'
+  | 'abandoned';
 
 /** Why a job went back to its queue. */
 export type RequeueReason = 'worker-lost' | 'timeout' | 'function-withdrawn';

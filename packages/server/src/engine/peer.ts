@@ -14,6 +14,8 @@ export interface PeerPort {
   complete(handle: string, data: Uint8Array): void;
   fail(handle: string): void;
   exception(handle: string, data: Uint8Array): void;
+  /** The engine is through with a command of this connection that took some time; see {@link Peer.withdrawing}. */
+  settled(): void;
 }
 
 /** `woken`: was asleep, has been sent a NOOP and has not asked for a job since. */
@@ -54,6 +56,11 @@ export class Peer {
   clientId = '-';
   /** Wants WORK_EXCEPTION as it is; others get WORK_FAIL. */
   exceptions: boolean;
+  /**
+   * Sends output while it works, as abraxas does: a foreground job that loses this worker fails, and its own
+   * foreground jobs have no unique ids, because who joins late would miss the beginning.
+   */
+  streaming = false;
   sleep: SleepState = 'awake';
   /** For which function it was woken, and in which of that function's rounds. */
   wokenFor: GearmanFunction | undefined = undefined;
@@ -71,6 +78,8 @@ export class Peer {
   watching: Watcher | undefined = undefined;
   /** False when it is gone, though some of its jobs may not have been seen to. */
   connected = true;
+  /** True while jobs of a withdrawn function go back in slices: it must not run or finish any meanwhile. */
+  withdrawing = false;
 
   constructor(id: number, port: PeerPort, address: string, exceptions: boolean) {
     this.id = id;

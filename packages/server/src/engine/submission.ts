@@ -15,8 +15,13 @@ export interface Submission {
 /** Why a submit made no job. */
 export type SubmitRefusal =
   | 'unique-too-large'
+  | 'unique-in-stream'
   | 'reducer-too-large'
   | 'too-many-functions'
   | 'queue-full'
+  | 'too-many-jobs'
   | 'memory-full'
   | 'shutting-down';
+
+/** Why a CAN_DO registered nothing. */
+export type RegisterRefusal = 'too-many-functions' | 'too-many-registrations';

@@ -7,11 +7,18 @@ export const connectionHandlers = {
   },
 
   OPTION_REQ(session: Session, { option }: Packet<'OPTION_REQ'>): void {
-    if (option.toLowerCase() !== 'exceptions') {
-      session.sendError(SERVER_ERRORS.unknownOption);
-      return;
+    switch (option.toLowerCase()) {
+      case 'exceptions':
+        session.peer.exceptions = true;
+        break;
+      // abraxas' own; gearmand does not know it.
+      case 'streaming':
+        session.peer.streaming = true;
+        break;
+      default:
+        session.sendError(SERVER_ERRORS.unknownOption);
+        return;
     }
-    session.peer.exceptions = true;
     session.send({ type: 'OPTION_RES', magic: 'RES', option });
   },
 };

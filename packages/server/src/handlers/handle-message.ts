@@ -37,7 +37,7 @@ function handlePacket(session: Session, packet: Packet): void {
 function handleAnomaly(session: Session, message: Anomaly): void {
   switch (message.type) {
     case 'UNKNOWN':
-      session.sendError(SERVER_ERRORS.invalidCommand);
+      session.sendError(message.magic === 'REQ' ? SERVER_ERRORS.invalidCommand : SERVER_ERRORS.invalidMagic);
       if (message.packetCode !== UNUSED_PACKET_CODE)
         session.refuse(`sent a packet of type ${message.packetCode}`);
       break;
@@ -46,6 +46,7 @@ function handleAnomaly(session: Session, message: Anomaly): void {
         code: 'ARGUMENT_TOO_LARGE',
         text: `The packet has ${message.sizeBytes} bytes, at most ${message.maxPacketBytes} are accepted`,
       });
+      session.context.limitLog.note('maxPacketBytes', { connectionId: session.peer.id });
       // Which job the packet was about went by unread. Its worker goes, so that the job does not stay with it for ever.
       if (message.packetType.startsWith('WORK_'))
         session.refuse(`sent a ${message.packetType} of ${message.sizeBytes} bytes`);
@@ -55,6 +56,6 @@ function handleAnomaly(session: Session, message: Anomaly): void {
       break;
     default:
       // Not Gearman: nothing that could be said would be understood.
-      session.refuse(message.reason);
+      session.refuse(message.reason, message.reason.startsWith('a text line') ? 'maxLineBytes' : undefined);
   }
 }

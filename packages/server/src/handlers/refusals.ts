@@ -1,20 +1,34 @@
 import { SERVER_ERRORS, type ServerErrorText } from '@gearman/protocol';
-import type { SubmitRefusal } from '../engine/submission.ts';
+import type { RegisterRefusal, SubmitRefusal } from '../engine/submission.ts';
+import type { LimitName } from '../net/limit-log.ts';
 
 /** ERROR packets that gearmand does not have, for what gearmand leaves unanswered or has no limit for. */
 export const OWN_ERRORS = {
   badEpoch: { code: 'INVALID_ARGUMENT', text: 'The time of the job does not fit in 64 bits' },
   tooManyFunctions: { code: 'TOO_MANY_FUNCTIONS', text: 'No more functions are accepted' },
   shuttingDown: { code: 'SHUTTING_DOWN', text: 'The server is shutting down and accepts no jobs' },
+  /** Word for word what abraxas answers. */
+  uniqueInStream: {
+    code: 'NO_SUCH_JOB',
+    text: "Can't create a foreground job with a uniqueid with streaming enabled",
+  },
 } as const satisfies Record<string, ServerErrorText>;
 
-/** What a refused submit is answered. */
-export const REFUSALS: { readonly [R in SubmitRefusal]: ServerErrorText } = {
-  'unique-too-large': SERVER_ERRORS.uniqueTooLarge,
+/** What a refused request is answered, and the limit it met, if it met one of the server's. */
+export interface Refusal {
+  readonly error: ServerErrorText;
+  readonly limit?: LimitName;
+}
+
+export const REFUSALS: { readonly [R in SubmitRefusal | RegisterRefusal]: Refusal } = {
+  'unique-too-large': { error: SERVER_ERRORS.uniqueTooLarge },
   // gearmand says so of reducers, too.
-  'reducer-too-large': SERVER_ERRORS.uniqueTooLarge,
-  'queue-full': SERVER_ERRORS.queueFull,
-  'memory-full': SERVER_ERRORS.queueFull,
-  'too-many-functions': OWN_ERRORS.tooManyFunctions,
-  'shutting-down': OWN_ERRORS.shuttingDown,
+  'reducer-too-large': { error: SERVER_ERRORS.uniqueTooLarge },
+  'unique-in-stream': { error: OWN_ERRORS.uniqueInStream },
+  'queue-full': { error: SERVER_ERRORS.queueFull },
+  'too-many-jobs': { error: SERVER_ERRORS.queueFull, limit: 'maxJobs' },
+  'memory-full': { error: SERVER_ERRORS.queueFull, limit: 'maxQueueBytes' },
+  'too-many-functions': { error: OWN_ERRORS.tooManyFunctions, limit: 'maxFunctions' },
+  'too-many-registrations': { error: OWN_ERRORS.tooManyFunctions, limit: 'maxFunctionsPerConnection' },
+  'shutting-down': { error: OWN_ERRORS.shuttingDown },
 };

@@ -1,13 +1,13 @@
 import type { Packet } from '@gearman/protocol';
 import { leadingInteger } from '../decimal.ts';
 import type { Session } from '../net/session.ts';
-import { OWN_ERRORS } from './refusals.ts';
+import { REFUSALS } from './refusals.ts';
 
 const SHORTEST_TIMEOUT_MS = 1000;
 
 function canDo(session: Session, functionName: string, timeoutMs: number): void {
-  const { engine } = session.context;
-  if (!engine.canDo(session.peer, functionName, timeoutMs)) session.sendError(OWN_ERRORS.tooManyFunctions);
+  const refusal = session.context.engine.canDo(session.peer, functionName, timeoutMs);
+  if (refusal !== undefined) session.sendRefusal(REFUSALS[refusal]);
 }
 
 /** gearmand raises anything below a second to one; 0, negative and unreadable numbers mean no timeout. */

@@ -18,7 +18,8 @@ function submitPlain(priority: Priority, background: boolean): Handler<PlainSubm
 }
 
 function submitReduce(background: boolean): Handler<'SUBMIT_REDUCE_JOB' | 'SUBMIT_REDUCE_JOB_BACKGROUND'> {
-  return (session, packet) => submit(session, packet, NORMAL, background, 0, packet.reducer);
+  // An empty name is none: workers get the job as if it had been submitted without.
+  return (session, packet) => submit(session, packet, NORMAL, background, 0, packet.reducer || undefined);
 }
 
 function submitEpoch(session: Session, packet: Packet<'SUBMIT_JOB_EPOCH'>): void {
@@ -43,7 +44,7 @@ function submit(
   const { engine } = session.context;
   const submission = { functionName, uniqueId, workload, priority, background, runAtMs, reducer };
   const job = engine.submit(session.peer, submission);
-  if (typeof job === 'string') session.sendError(REFUSALS[job]);
+  if (typeof job === 'string') session.sendRefusal(REFUSALS[job]);
   else session.send({ type: 'JOB_CREATED', magic: 'RES', handle: engine.handleOf(job) });
 }
 

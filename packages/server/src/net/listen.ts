@@ -1,26 +1,53 @@
-import { createServer, type Server, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { ListenError } from '../errors.ts';
 import type { CheckedListenOptions } from '../options.ts';
 
+/** Where a server accepts connections. */
+export interface ServerAddress {
+  /** An IP address, or the path of a Unix socket. */
+  readonly host: string;
+  /** Undefined for a Unix socket. */
+  readonly port: number | undefined;
+}
+
+type Where = Pick<CheckedListenOptions, 'port' | 'host' | 'path' | 'backlog'>;
+
 /** Opens one listener and waits until it accepts. @throws ListenError `ERR_GEARMAN_LISTEN` */
-export function listen(
-  options: CheckedListenOptions,
-  onConnection: (socket: Socket) => void,
-): Promise<Server> {
-  const { port, host, path, backlog } = options;
+export async function listen(where: Where, onConnection: (socket: Socket) => void): Promise<Server> {
   // Answers are collected into one write anyway, so Nagle could only delay them. Half-open: whoever sends a command and
   // closes its sending side (`echo status | nc`) gets the answer.
   const server = createServer({ noDelay: true, allowHalfOpen: true }, onConnection);
+  await openListener(server, where);
+  return server;
+}
+
+/** Waits until a listener accepts. @throws ListenError `ERR_GEARMAN_LISTEN` */
+export function openListener(server: Server, where: Where): Promise<void> {
+  const { port, host, path, backlog } = where;
   return new Promise((resolve, reject) => {
-    server.once('error', (error) => reject(describe(error, options)));
+    const onError = (error: Error): void => reject(describe(error, where));
+    server.once('error', onError);
     server.listen(path === undefined ? { port, host, backlog } : { path, backlog }, () => {
-      server.removeAllListeners('error');
-      resolve(server);
+      server.off('error', onError);
+      resolve();
     });
   });
 }
 
-function describe(error: NodeJS.ErrnoException, { port, host, path }: CheckedListenOptions): ListenError {
+/** Accepts no more; resolves when every connection is closed. */
+export function closeListener(listener: Server): Promise<void> {
+  return new Promise((resolve) => {
+    listener.close(() => resolve());
+  });
+}
+
+export function addressOf(listener: Server): ServerAddress {
+  const address: AddressInfo | string | null = listener.address();
+  if (address === null || typeof address === 'string') return { host: address ?? '', port: undefined };
+  return { host: address.address, port: address.port };
+}
+
+function describe(error: NodeJS.ErrnoException, { port, host, path }: Where): ListenError {
   const where = path ?? `${host}:${port}`;
   const why = REASONS[error.code ?? ''] ?? error.message;
   return new ListenError(`cannot listen on ${where}: ${why}`, { cause: error });

@@ -1,28 +1,57 @@
-import { type Packet, PacketWriter } from '@gearman/protocol';
+import type { Packet, PacketWriter } from '@gearman/protocol';
+import type { OutputPool } from './output-pool.ts';
 import type { Transport } from './transport.ts';
 
-/** Idle connections need no writer; a busy server needs as many as it has connections with output in one turn. */
-const spareWriters: PacketWriter[] = [];
-const MOST_SPARE_WRITERS = 64;
-/** Most turns fit into one block, and one block leaves with one plain write. */
-const SMALLEST_BLOCK_BYTES = 2048;
+/** What an outbox writes to. */
+export type Sink = Pick<Transport, 'write' | 'end' | 'cork' | 'uncork' | 'writableLength'>;
 
-function newWriter(): PacketWriter {
-  return new PacketWriter({ allocate: (bytes) => Buffer.allocUnsafe(Math.max(bytes, SMALLEST_BLOCK_BYTES)) });
+/** Told when more than the soft limit waits for the peer, and when it does no more. */
+export interface OutboxOwner {
+  congested(): void;
+  relieved(): void;
 }
+
+/**
+ * What the transport is given at a time. Node tells only when all that it was given is gone, so smaller pieces show
+ * sooner that the peer reads.
+ */
+const PIECE_BYTES = 256 * 1024;
+const NOTHING: Uint8Array[] = [];
+const EMPTY = new Uint8Array(0);
 
 /** What waits to be sent to one peer. Collects during a turn, leaves in one write. */
 export class Outbox {
-  readonly #transport: Transport;
-  readonly #hardBytes: number;
+  readonly #sink: Sink;
+  readonly #pool: OutputPool;
+  readonly #limits: { readonly outboxSoftBytes: number; readonly outboxHardBytes: number };
+  readonly #owner: OutboxOwner;
+  readonly #whenTaken = (): void => this.#taken();
+  /** What was added since the last {@link flush}. */
   #writer: PacketWriter | undefined;
-  #overflown = false;
-  // What the transport held when this turn's first output came; asking it for every packet is not free.
+  /** What was flushed, but not given to the transport, from `#next` on. */
+  #queue = NOTHING;
+  #next = 0;
+  #queuedBytes = 0;
+  /** What the transport has and the peer has not. */
+  #givenBytes = 0;
   #waitingBytes = 0;
+  #flushedBytes = 0;
+  #congested = false;
+  #overflown = false;
+  #ended = false;
+  #stalledSince: number | undefined;
+  #takenThen = 0;
 
-  constructor(transport: Transport, hardBytes: number) {
-    this.#transport = transport;
-    this.#hardBytes = hardBytes;
+  constructor(
+    sink: Sink,
+    pool: OutputPool,
+    limits: { readonly outboxSoftBytes: number; readonly outboxHardBytes: number },
+    owner: OutboxOwner,
+  ) {
+    this.#sink = sink;
+    this.#pool = pool;
+    this.#limits = limits;
+    this.#owner = owner;
   }
 
   /** True when the peer had too much waiting already and more came: what came is dropped, disconnect it. */
@@ -30,15 +59,14 @@ export class Outbox {
     return this.#overflown;
   }
 
-  /** True when something was added since the last {@link flush}. */
-  get filled(): boolean {
-    return this.#writer !== undefined;
+  /** True while more than the soft limit waits. */
+  get congested(): boolean {
+    return this.#congested;
   }
 
   /** Everything the peer has not taken yet. */
   get sizeBytes(): number {
-    const writer = this.#writer;
-    return writer === undefined ? this.#transport.writableLength : this.#waitingBytes + writer.sizeBytes;
+    return this.#waitingBytes + (this.#writer?.sizeBytes ?? 0);
   }
 
   /** @returns false when the outbox is full */
@@ -46,6 +74,7 @@ export class Outbox {
     const writer = this.#open();
     if (writer === undefined) return false;
     writer.write(packet);
+    if (this.#waitingBytes + writer.sizeBytes > this.#limits.outboxSoftBytes) this.#congest();
     return true;
   }
 
@@ -54,35 +83,142 @@ export class Outbox {
     const writer = this.#open();
     if (writer === undefined) return false;
     writer.writeText(byteString);
+    if (this.sizeBytes > this.#limits.outboxSoftBytes) this.#congest();
     return true;
   }
 
-  /** Hands everything over to the transport. */
+  /** Adds bytes as they are; do not change them afterwards. @returns false when the outbox is full */
+  writeBytes(bytes: Uint8Array): boolean {
+    const writer = this.#open();
+    if (writer === undefined) return false;
+    writer.writeBytes(bytes);
+    if (this.sizeBytes > this.#limits.outboxSoftBytes) this.#congest();
+    return true;
+  }
+
+  /** Sends what was added, as fast as the peer takes it. */
   flush(): void {
     const writer = this.#writer;
     if (writer === undefined) return;
     this.#writer = undefined;
+    this.#flushedBytes += writer.sizeBytes;
+    const bytes = writer.sizeBytes;
     const chunks = writer.take();
-    if (spareWriters.length < MOST_SPARE_WRITERS) spareWriters.push(writer);
-    const transport = this.#transport;
-    if (chunks.length === 1 && chunks[0] !== undefined) {
-      transport.write(chunks[0]);
-      return;
+    this.#pool.giveBack(writer);
+    const [only] = chunks;
+    if (
+      chunks.length === 1 &&
+      only !== undefined &&
+      this.#queuedBytes === 0 &&
+      this.#givenBytes + bytes <= PIECE_BYTES
+    ) {
+      this.#sink.write(only, this.#whenTaken);
+      this.#givenBytes = this.#sink.writableLength;
+    } else {
+      if (this.#queue.length === 0) this.#queue = chunks;
+      else for (const chunk of chunks) this.#queue.push(chunk);
+      this.#queuedBytes += bytes;
+      this.#give();
     }
-    transport.cork();
-    for (const chunk of chunks) transport.write(chunk);
-    transport.uncork();
+    this.#account();
+  }
+
+  /** Ends the stream when everything has been sent. */
+  end(): void {
+    this.#ended = true;
+    if (this.#queuedBytes === 0) this.#sink.end();
+  }
+
+  /** Forgets what has not been sent: the peer is gone. */
+  drop(): void {
+    this.#queue = NOTHING;
+    this.#next = 0;
+    this.#queuedBytes = 0;
+    this.#givenBytes = 0;
+    this.#pool.waitingBytes -= this.#waitingBytes;
+    this.#waitingBytes = 0;
+  }
+
+  /** For how long too much has been waiting of which the peer takes nothing, in milliseconds. */
+  stalledMs(now: number): number {
+    if (!this.#congested) {
+      this.#stalledSince = undefined;
+      return 0;
+    }
+    const taken = this.#flushedBytes - this.#waitingBytes;
+    if (this.#stalledSince === undefined || taken > this.#takenThen) this.#stalledSince = now;
+    this.#takenThen = taken;
+    return now - this.#stalledSince;
   }
 
   #open(): PacketWriter | undefined {
-    let writer = this.#writer;
-    if (writer === undefined) {
-      this.#waitingBytes = this.#transport.writableLength;
-      if (this.#waitingBytes <= this.#hardBytes) writer = this.#writer = spareWriters.pop() ?? newWriter();
-    } else if (this.#waitingBytes + writer.sizeBytes > this.#hardBytes) {
-      writer = undefined;
+    if (this.sizeBytes > this.#limits.outboxHardBytes) {
+      this.#overflown = true;
+      return undefined;
     }
-    if (writer === undefined) this.#overflown = true;
-    return writer;
+    this.#writer ??= this.#pool.take();
+    return this.#writer;
+  }
+
+  #congest(): void {
+    if (this.#congested) return;
+    this.#congested = true;
+    this.#owner.congested();
+  }
+
+  #taken(): void {
+    if (this.#waitingBytes === 0) return;
+    this.#givenBytes = this.#sink.writableLength;
+    this.#give();
+    this.#account();
+  }
+
+  #give(): void {
+    while (this.#queuedBytes > 0 && this.#givenBytes === 0) {
+      const pieces = this.#takePieces();
+      const last = pieces.pop();
+      if (last === undefined) return;
+      this.#sink.cork();
+      for (const piece of pieces) this.#sink.write(piece);
+      this.#sink.write(last, this.#whenTaken);
+      this.#sink.uncork();
+      this.#givenBytes = this.#sink.writableLength;
+    }
+    if (this.#ended && this.#queuedBytes === 0) this.#sink.end();
+  }
+
+  /** Takes up to {@link PIECE_BYTES} off the queue. */
+  #takePieces(): Uint8Array[] {
+    const pieces: Uint8Array[] = [];
+    let room = PIECE_BYTES;
+    while (room > 0) {
+      const chunk = this.#queue[this.#next];
+      if (chunk === undefined) break;
+      const piece = chunk.length > room ? chunk.subarray(0, room) : chunk;
+      pieces.push(piece);
+      room -= piece.length;
+      this.#queuedBytes -= piece.length;
+      // What was taken must not stay in memory.
+      this.#queue[this.#next] = piece === chunk ? EMPTY : chunk.subarray(piece.length);
+      if (piece === chunk) this.#next++;
+    }
+    // Moving the rest is paid for by what went before.
+    if (this.#next * 2 >= this.#queue.length) {
+      this.#queue = this.#next === this.#queue.length ? NOTHING : this.#queue.slice(this.#next);
+      this.#next = 0;
+    }
+    return pieces;
+  }
+
+  #account(): void {
+    const waiting = this.#queuedBytes + this.#givenBytes;
+    this.#pool.waitingBytes += waiting - this.#waitingBytes;
+    this.#waitingBytes = waiting;
+    if (this.sizeBytes > this.#limits.outboxSoftBytes) {
+      this.#congest();
+    } else if (this.#congested) {
+      this.#congested = false;
+      this.#owner.relieved();
+    }
   }
 }

@@ -1,6 +1,10 @@
 import type { Clock, Logger } from '@gearman/events';
 import type { Engine } from '../engine/engine.ts';
 import type { CheckedLimits, LogLevel } from '../options.ts';
+import type { Congestion } from './congestion.ts';
+import type { InputBudget } from './input-budget.ts';
+import type { LimitLog, LimitName } from './limit-log.ts';
+import type { OutputPool } from './output-pool.ts';
 import type { ProgressWatch } from './progress-watch.ts';
 import type { Session } from './session.ts';
 import type { Turn } from './turn.ts';
@@ -10,13 +14,17 @@ export interface ServerContext {
   readonly engine: Engine;
   readonly turn: Turn;
   readonly watch: ProgressWatch;
+  readonly congestion: Congestion;
+  readonly input: InputBudget;
+  readonly output: OutputPool;
   readonly limits: CheckedLimits;
+  readonly limitLog: LimitLog;
   readonly exceptions: boolean;
   readonly logLevel: LogLevel;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** A peer broke a rule or a limit. */
-  peerError(session: Session, message: string): void;
+  /** A peer broke a rule, or a limit. */
+  peerError(session: Session, message: string, limit?: LimitName): void;
   /** The session is over. */
   closed(session: Session, reason: string): void;
 }

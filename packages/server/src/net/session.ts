@@ -1,8 +1,14 @@
 import type { Timer } from '@gearman/events';
-import { HEADER_BYTES, type Packet, type StreamMessage, StreamParser } from '@gearman/protocol';
+import type { Packet, StreamMessage } from '@gearman/protocol';
 import type { Peer, PeerPort } from '../engine/peer.ts';
 import { handleMessage } from '../handlers/handle-message.ts';
-import { Outbox } from './outbox.ts';
+import type { Refusal } from '../handlers/refusals.ts';
+import type { Producer } from './congestion.ts';
+import type { Connection } from './connections.ts';
+import { Inbox, type InboxOwner } from './inbox.ts';
+import type { LimitName } from './limit-log.ts';
+import { Outbox, type OutboxOwner } from './outbox.ts';
+import type { Watched } from './progress-watch.ts';
 import type { ServerContext } from './server-context.ts';
 import type { Transport } from './transport.ts';
 import type { TurnTask } from './turn.ts';
@@ -11,53 +17,50 @@ import type { TurnTask } from './turn.ts';
 export type Listing = Iterator<string, unknown, unknown>;
 
 const LINES_PER_SLICE = 500;
-/** What one session may do in one turn while others wait: so many packets, or a few text lines, which may search. */
-const WORK_PER_TURN = 4096;
-const WORK_OF_A_LINE = 1024;
+const LINGER_MS = 1000;
+const NOOP: Packet = { type: 'NOOP', magic: 'RES' };
 
 /**
  * One connection: bytes in, messages to their handlers, packets out.
  *
- * Messages are handled in order and as long as the peer reads its answers; while too much waits for it, neither the
- * messages that are here nor the socket are read on.
+ * Messages are handled in order and as long as the peer reads its answers, and those that it causes are read by whom
+ * they reach; while too much waits somewhere, neither the messages that are here nor the socket are read on.
  */
-export class Session implements PeerPort, TurnTask {
+export class Session implements PeerPort, TurnTask, InboxOwner, OutboxOwner, Producer, Watched, Connection {
   readonly peer: Peer;
   readonly context: ServerContext;
   readonly #transport: Transport;
+  readonly #inbox: Inbox;
   readonly #outbox: Outbox;
-  readonly #parser: StreamParser;
-  /** Messages that wait for the peer to read, and how many of them are done. */
-  #messages: StreamMessage[] = [];
-  #handled = 0;
   #listing: Listing | undefined;
   #noMoreInput = false;
-  /** Reading is paused: for the peer to read, for a listing to end, or for others to have their turn. */
-  #blocked = false;
+  /** Messages wait for the next turn. */
   #yielded = false;
+  /** A message waits for somebody to read what others sent. */
+  #heldUp = false;
   #inTurn = false;
   #ending = false;
   #closeReason: string | undefined;
   /** True when the engine and the server know it no more; its last bytes may still be on their way. */
   #left = false;
   #linger: Timer | undefined;
-  /** When an unfinished message has to have come further. */
-  #messageSince: number | undefined;
-  #stalledSince: number | undefined;
-  #stalledBytes = 0;
+  #idleSweeps = 0;
 
   constructor(context: ServerContext, transport: Transport, address: string) {
     this.context = context;
     this.#transport = transport;
-    const { maxPacketBytes, maxLineBytes, outboxHardBytes } = context.limits;
-    this.#outbox = new Outbox(transport, outboxHardBytes);
-    this.#parser = new StreamParser({ maxPacketBytes, maxLineBytes });
+    this.#inbox = new Inbox(context, transport, this);
+    this.#outbox = new Outbox(transport, context.output, context.limits, this);
     this.peer = context.engine.connect(this, address, context.exceptions);
     transport.on('data', (chunk) => this.#read(chunk));
-    transport.on('drain', () => this.#resume());
     transport.on('end', () => this.#peerEnded());
     transport.on('error', (error) => this.close(error.message));
     transport.on('close', () => this.close('the connection was closed'));
+  }
+
+  /** What the peer has not taken yet. */
+  get waitingBytes(): number {
+    return this.#outbox.sizeBytes;
   }
 
   // What handlers do
@@ -78,15 +81,26 @@ export class Session implements PeerPort, TurnTask {
     this.send({ type: 'ERROR', magic: 'RES', code: error.code, text: error.text });
   }
 
+  sendRefusal({ error, limit }: Refusal): void {
+    if (limit !== undefined) this.context.limitLog.note(limit, { connectionId: this.peer.id });
+    this.sendError(error);
+  }
+
   /** Sends a long answer piece by piece; the next message waits for its end. */
   sendListing(listing: Listing): void {
     this.#listing = listing;
     this.#continueListing();
   }
 
+  /** The message that is being handled comes again when `reader` has read what waits for it. */
+  waitFor(reader: PeerPort): void {
+    this.#heldUp = true;
+    this.context.congestion.wait(this, reader);
+  }
+
   /** A rule was broken: sends what was answered so far, then closes. */
-  refuse(problem: string): void {
-    if (this.#closeReason === undefined) this.context.peerError(this, problem);
+  refuse(problem: string, limit?: LimitName): void {
+    if (this.#closeReason === undefined) this.context.peerError(this, problem, limit);
     this.end(problem);
   }
 
@@ -98,11 +112,18 @@ export class Session implements PeerPort, TurnTask {
     this.#joinTurn();
   }
 
+  /** A limit of the server was passed, and this peer has to go. */
+  expel(problem: string, limit: LimitName): void {
+    this.context.peerError(this, problem, limit);
+    this.close(problem);
+  }
+
   /** Closes at once. */
   close(reason: string): void {
     this.#transport.destroy();
     this.#linger?.cancel();
     this.#leave(reason);
+    this.#outbox.drop();
   }
 
   // What the engine says
@@ -135,26 +156,81 @@ export class Session implements PeerPort, TurnTask {
     this.send({ type: 'WORK_EXCEPTION', magic: 'RES', handle, data });
   }
 
+  settled(): void {
+    this.goOnNextTurn();
+  }
+
+  // What inbox and outbox ask and tell
+
+  get ready(): boolean {
+    return (
+      this.#closeReason === undefined &&
+      this.#listing === undefined &&
+      !this.#heldUp &&
+      !this.#yielded &&
+      !this.#outbox.congested &&
+      !this.peer.withdrawing
+    );
+  }
+
+  handle(message: StreamMessage): boolean {
+    try {
+      handleMessage(this, message);
+    } catch (error) {
+      this.context.logger.error({ err: error, message: message.type }, 'a request could not be handled');
+      this.refuse('sent a request that could not be handled');
+    }
+    return !this.#heldUp;
+  }
+
+  goOnNextTurn(): void {
+    this.#yielded = true;
+    this.#joinTurn();
+  }
+
+  congested(): void {
+    this.context.congestion.begin(this);
+    this.context.watch.add(this);
+  }
+
+  relieved(): void {
+    this.context.congestion.end(this);
+    this.goOnNextTurn();
+  }
+
+  goOn(): void {
+    this.#heldUp = false;
+    this.goOnNextTurn();
+  }
+
   // Time
 
-  /** True while something has to happen within a time limit. */
   get watched(): boolean {
-    return this.#messageSince !== undefined || this.#stalledSince !== undefined;
+    return !this.#left && (this.#inbox.watched || this.#outbox.congested);
   }
 
   /** Disconnects a peer that neither finishes its message nor reads its answers. */
   checkProgress(now: number): void {
     const { messageTimeoutMs, stallTimeoutMs } = this.context.limits;
-    if (this.#messageSince !== undefined && !this.#blocked && now - this.#messageSince > messageTimeoutMs) {
-      this.#expel(`sent an unfinished message and no more of it for ${messageTimeoutMs} ms`);
-    } else if (this.#stalledSince !== undefined) {
-      const waiting = this.#transport.writableLength;
-      if (waiting < this.#stalledBytes) this.#stalledSince = now;
-      this.#stalledBytes = waiting;
-      if (now - this.#stalledSince > stallTimeoutMs) {
-        this.#expel(`left ${waiting} bytes unread and took none for ${stallTimeoutMs} ms`);
-      }
+    if (this.#inbox.lateMs(now) > messageTimeoutMs) {
+      this.expel(
+        `sent an unfinished message and no more of it for ${messageTimeoutMs} ms`,
+        'messageTimeoutMs',
+      );
+    } else if (this.#outbox.stalledMs(now) > stallTimeoutMs) {
+      const waiting = this.#outbox.sizeBytes;
+      this.expel(`left ${waiting} bytes unread and took none for ${stallTimeoutMs} ms`, 'stallTimeoutMs');
     }
+  }
+
+  /** For how many calls in a row nothing came and nothing was under way. */
+  countIdle(): number {
+    if (this.#closeReason !== undefined) return 0;
+    const { running, watching, sleep } = this.peer;
+    const isIdle =
+      !this.#inbox.takeHeard() && running.head === undefined && watching === undefined && sleep === 'awake';
+    this.#idleSweeps = isIdle ? this.#idleSweeps + 1 : 0;
+    return this.#idleSweeps;
   }
 
   /** Writes what this turn has for the peer. */
@@ -168,27 +244,24 @@ export class Session implements PeerPort, TurnTask {
     this.#outbox.flush();
     if (this.#ending) {
       // Closing with input unread would make the kernel throw the last answers away.
-      this.#transport.end();
+      this.#outbox.end();
       this.#transport.resume();
       this.#awaitLastBytes();
       this.#leave(this.#closeReason ?? 'ended');
       return;
     }
-    if (this.#transport.writableLength > this.context.limits.outboxSoftBytes) this.#startStall();
-    if (this.#listing !== undefined) {
-      this.#continueListing();
-    } else if (this.#yielded) {
-      this.#yielded = false;
-      this.#resume();
-    }
+    const goOn = this.#yielded;
+    this.#yielded = false;
+    if (this.#listing !== undefined) this.#continueListing();
+    else if (goOn) this.#goOn();
   }
 
   /** Waits for the peer to take the last answers, as long as it takes some. */
   #awaitLastBytes(): void {
-    const waiting = this.#transport.writableLength;
+    const waiting = this.#outbox.sizeBytes;
     this.#linger = this.context.clock.setTimer(LINGER_MS, () => {
-      const left = this.#transport.writableLength;
-      if (left === 0 || left >= waiting) this.#transport.destroy();
+      const left = this.#outbox.sizeBytes;
+      if (left === 0 || left >= waiting) this.close('ended');
       else this.#awaitLastBytes();
     });
   }
@@ -196,96 +269,25 @@ export class Session implements PeerPort, TurnTask {
   #read(chunk: Uint8Array): void {
     if (this.#closeReason !== undefined) return;
     this.context.turn.begin();
-    const messages = this.#parser.push(chunk);
-    this.#watchMessage(messages.length > 0);
-    if (messages.length === 0) return;
-    this.#messages = this.#handled < this.#messages.length ? this.#messages.concat(messages) : messages;
-    this.#handleMessages();
-  }
-
-  #handleMessages(): void {
-    const messages = this.#messages;
-    let work = 0;
-    while (this.#handled < messages.length) {
-      if (this.#closeReason !== undefined) return;
-      if (work >= WORK_PER_TURN) {
-        this.#goOnNextTurn();
-        return;
-      }
-      if (this.#listing !== undefined || this.#outbox.sizeBytes > this.context.limits.outboxSoftBytes) {
-        this.#block();
-        return;
-      }
-      const message = messages[this.#handled++];
-      if (message === undefined) continue;
-      this.#handle(message);
-      work += message.type === 'TEXT' ? WORK_OF_A_LINE : 1;
-    }
-    this.#messages = [];
-    this.#handled = 0;
+    this.#inbox.read(chunk);
     if (this.#noMoreInput) this.#peerEnded();
   }
 
-  #goOnNextTurn(): void {
-    this.#yielded = true;
-    if (!this.#blocked) this.#transport.pause();
-    this.#blocked = true;
-    this.#joinTurn();
+  #goOn(): void {
+    this.#inbox.goOn();
+    if (this.#noMoreInput) this.#peerEnded();
   }
 
   /** The peer sends no more. It still gets the answers to what it sent. */
   #peerEnded(): void {
     this.#noMoreInput = true;
-    if (this.#listing === undefined && this.#messages.length === 0)
-      this.end('the peer closed the connection');
-  }
-
-  #handle(message: StreamMessage): void {
-    try {
-      handleMessage(this, message);
-    } catch (error) {
-      this.context.logger.error({ err: error, message: message.type }, 'a request could not be handled');
-      this.refuse('sent a request that could not be handled');
-    }
-  }
-
-  #block(): void {
-    if (this.#blocked) return;
-    this.#blocked = true;
-    this.#transport.pause();
-    if (this.#listing === undefined) this.#startStall();
-  }
-
-  #startStall(): void {
-    if (this.#stalledSince !== undefined) return;
-    this.#stalledSince = this.context.clock.monotonicMs();
-    this.#stalledBytes = Number.POSITIVE_INFINITY;
-    this.context.watch.add(this);
-  }
-
-  #resume(): void {
-    if (this.#left || this.#outbox.sizeBytes > this.context.limits.outboxSoftBytes) return;
-    this.#stalledSince = undefined;
-    if (this.#listing !== undefined) {
-      this.#joinTurn();
-      return;
-    }
-    if (!this.#blocked) return;
-    this.#blocked = false;
-    // The time in which nothing was read does not count.
-    if (this.#messageSince !== undefined) this.#messageSince = this.context.clock.monotonicMs();
-    this.#handleMessages();
-    if (!this.#blocked) this.#transport.resume();
+    if (this.#listing === undefined && this.#inbox.empty) this.end('the peer closed the connection');
   }
 
   #continueListing(): void {
     const listing = this.#listing;
-    if (listing === undefined) return;
-    if (this.#outbox.sizeBytes > this.context.limits.outboxSoftBytes) {
-      // Goes on when the peer has read.
-      this.#startStall();
-      return;
-    }
+    // With too much waiting it goes on when the peer has read.
+    if (listing === undefined || this.#outbox.congested) return;
     let text = '';
     for (let i = 0; i < LINES_PER_SLICE; i++) {
       const line = listing.next();
@@ -296,31 +298,18 @@ export class Session implements PeerPort, TurnTask {
       text += line.value;
     }
     if (text !== '') this.sendText(text);
-    if (this.#listing !== undefined) {
-      this.#joinTurn();
-    } else {
-      this.#resume();
-      if (this.#noMoreInput) this.#peerEnded();
-    }
-  }
-
-  /** A message that comes in pieces has a time limit: its header in all, its body from piece to piece. */
-  #watchMessage(completed: boolean): void {
-    if (this.#parser.idle) {
-      this.#messageSince = undefined;
-    } else if (completed || this.#messageSince === undefined || this.#parser.bufferedBytes > HEADER_BYTES) {
-      this.#messageSince = this.context.clock.monotonicMs();
-      this.context.watch.add(this);
-    }
+    if (this.#listing === undefined) this.#goOn();
+    else this.#joinTurn();
   }
 
   #leave(reason: string): void {
     if (this.#left) return;
     this.#left = true;
     this.#closeReason ??= reason;
-    this.#messages = [];
     this.#listing = undefined;
+    this.#inbox.drop();
     this.context.watch.delete(this);
+    this.context.congestion.end(this);
     this.context.engine.disconnect(this.peer);
     this.context.turn.begin();
     this.context.closed(this, this.#closeReason);
@@ -329,12 +318,7 @@ export class Session implements PeerPort, TurnTask {
   #giveUp(): void {
     if (this.#closeReason !== undefined) return;
     this.#closeReason = `left ${this.#outbox.sizeBytes} bytes unread`;
-    this.context.peerError(this, this.#closeReason);
-  }
-
-  #expel(problem: string): void {
-    this.context.peerError(this, problem);
-    this.close(problem);
+    this.context.peerError(this, this.#closeReason, 'outboxHardBytes');
   }
 
   #joinTurn(): void {
@@ -343,6 +327,3 @@ export class Session implements PeerPort, TurnTask {
     this.context.turn.add(this);
   }
 }
-
-const LINGER_MS = 1000;
-const NOOP: Packet = { type: 'NOOP', magic: 'RES' };

@@ -1,9 +1,10 @@
 /** What a session needs of the stream to its peer: `net.Socket`, `tls.TLSSocket` and in-process pipes have it. */
 export interface Transport {
   on(event: 'data', listener: (chunk: Uint8Array) => void): unknown;
-  on(event: 'end' | 'close' | 'drain', listener: () => void): unknown;
+  on(event: 'end' | 'close', listener: () => void): unknown;
   on(event: 'error', listener: (error: Error) => void): unknown;
-  write(bytes: Uint8Array): boolean;
+  /** `taken` is called when the peer has taken these bytes and all before. */
+  write(bytes: Uint8Array, taken?: () => void): boolean;
   end(): unknown;
   destroy(): unknown;
   cork(): void;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { INTENDED_DIFFERENCES, NOT_BUILT } from '../support/intended-differences.ts';
+import { INTENDED_DIFFERENCES, NOT_PLAYED } from '../support/intended-differences.ts';
 import { replay } from '../support/replay.ts';
 import { readSamples } from '../support/samples.ts';
 
@@ -8,7 +8,7 @@ const NOTHING = '""';
 const samples = readSamples();
 
 /** Samples that show a defect of gearmand are for clients: a server should not do the same. */
-const comparable = samples.filter(({ name, isDefect }) => !isDefect && NOT_BUILT[name] === undefined);
+const comparable = samples.filter(({ name, isDefect }) => !isDefect && NOT_PLAYED[name] === undefined);
 
 describe('recordings of gearmand, played to our server', () => {
   test.each(comparable)('$name is answered in the same way, or as intended', async (sample) => {
@@ -21,7 +21,7 @@ describe('recordings of gearmand, played to our server', () => {
   test('the list of intended differences names only frames that are there', () => {
     const frames = new Set(comparable.flatMap(({ name, steps }) => steps.map(({ seq }) => `${name}#${seq}`)));
     expect(Object.keys(intended).filter((key) => !frames.has(key))).toEqual([]);
-    expect(Object.keys(NOT_BUILT).filter((name) => !samples.some((sample) => sample.name === name))).toEqual(
+    expect(Object.keys(NOT_PLAYED).filter((name) => !samples.some((sample) => sample.name === name))).toEqual(
       [],
     );
   });

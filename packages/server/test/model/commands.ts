@@ -11,6 +11,7 @@ export type Command =
   | { readonly type: 'disconnect'; readonly peer: number }
   | { readonly type: 'set-client-id'; readonly peer: number; readonly id: string }
   | { readonly type: 'want-exceptions'; readonly peer: number }
+  | { readonly type: 'want-streaming'; readonly peer: number }
   | { readonly type: 'can-do'; readonly peer: number; readonly fn: string; readonly timeoutMs: number }
   | { readonly type: 'cant-do'; readonly peer: number; readonly fn: string }
   | { readonly type: 'reset-abilities'; readonly peer: number }
@@ -86,6 +87,7 @@ const commands = fc.oneof(
   command(4, 'disconnect', { peer }),
   command(1, 'set-client-id', { peer, id: fc.constantFrom('', 'w', 'w'.repeat(128)) }),
   command(1, 'want-exceptions', { peer }),
+  command(1, 'want-streaming', { peer }),
   command(10, 'can-do', { peer, fn, timeoutMs: fc.constantFrom(0, 0, 0, 1000, 1500) }),
   command(3, 'cant-do', { peer, fn }),
   command(2, 'reset-abilities', { peer }),
@@ -136,6 +138,7 @@ const rules: fc.Arbitrary<Rules> = fc.record({
   wakeupLookMs: fc.constant(50),
   maxFunctions: fc.constantFrom(100, 100, 2, 1),
   maxFunctionsPerConnection: fc.constantFrom(100, 100, 2),
+  maxJobs: fc.constantFrom(1000, 1000, 3),
   maxQueueBytes: fc.constantFrom(1_000_000, 1_000_000, 1500),
 });
 

@@ -42,6 +42,7 @@ export interface PeerFacts {
   readonly id: number;
   readonly clientId: string;
   readonly exceptions: boolean;
+  readonly streaming: boolean;
   readonly sleep: string;
   readonly wokenFor: string | undefined;
   /** Functions and timeouts in the order of their turns. */
@@ -70,6 +71,7 @@ export function describeJob(facts: Fact[], job: JobFacts): void {
 
 export function describePeer(facts: Fact[], peer: PeerFacts): void {
   facts.push(LINE, 'peer', peer.id, 'called', peer.clientId, 'exceptions', peer.exceptions);
+  facts.push('streaming', peer.streaming);
   facts.push(peer.sleep, peer.wokenFor, 'turns', ...peer.turns, 'newest first', ...peer.newestFirst);
   facts.push('running', ...peer.running, 'cancelled', ...peer.cancelled.sort((a, b) => a - b));
 }

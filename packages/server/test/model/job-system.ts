@@ -9,6 +9,7 @@ export interface Rules {
   readonly wakeupLookMs: number;
   readonly maxFunctions: number;
   readonly maxFunctionsPerConnection: number;
+  readonly maxJobs: number;
   readonly maxQueueBytes: number;
 }
 
@@ -37,6 +38,7 @@ export interface JobSystem {
   disconnect(peer: number): void;
   setClientId(peer: number, id: string): void;
   wantExceptions(peer: number): void;
+  wantStreaming(peer: number): void;
   canDo(peer: number, functionName: string, timeoutMs: number): string;
   cantDo(peer: number, functionName: string): void;
   resetAbilities(peer: number): void;

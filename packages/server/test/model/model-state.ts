@@ -25,6 +25,7 @@ export interface Member {
   readonly id: number;
   clientId: string;
   exceptions: boolean;
+  streaming: boolean;
   sleep: 'awake' | 'asleep' | 'woken';
   wokenFor: { readonly fn: Func; readonly round: number } | undefined;
   /** In the order of their turns. */
@@ -179,7 +180,7 @@ export class ModelState {
   }
 
   #describeMember(facts: Fact[], member: Member): void {
-    const { id, clientId, exceptions, sleep, wokenFor, abilities } = member;
+    const { id, clientId, exceptions, streaming, sleep, wokenFor, abilities } = member;
     const held = this.tasks
       .filter((task) => task.worker === member)
       .sort((a, b) => b.grabbedAt - a.grabbedAt);
@@ -187,6 +188,7 @@ export class ModelState {
       id,
       clientId,
       exceptions,
+      streaming,
       sleep,
       wokenFor: wokenFor?.fn.name,
       turns: abilities.flatMap((ability) => [ability.fn.name, ability.timeoutMs]),

@@ -39,6 +39,7 @@ export class Model implements JobSystem {
       id,
       clientId: '-',
       exceptions,
+      streaming: false,
       sleep: 'awake',
       wokenFor: undefined,
       abilities: [],
@@ -66,6 +67,10 @@ export class Model implements JobSystem {
 
   wantExceptions(peer: number): void {
     this.#member(peer).exceptions = true;
+  }
+
+  wantStreaming(peer: number): void {
+    this.#member(peer).streaming = true;
   }
 
   canDo(peer: number, functionName: string, timeoutMs: number): string {
@@ -124,10 +129,13 @@ export class Model implements JobSystem {
     const { functionName, uniqueId, reducer, workload, priority, background, runAtMs } = request;
     if (uniqueId.length > 64) return 'unique-too-large';
     if (reducer !== undefined && reducer.length > 64) return 'reducer-too-large';
+    if (this.#member(peer).streaming && !background && uniqueId !== '') return 'unique-in-stream';
     if (this.#draining) return 'shutting-down';
     const fn = this.#function(functionName);
     if (fn === undefined) return 'too-many-functions';
     const twin = this.#state.living(fn).find((task) => haveSameKey(task.request, request));
+    const jobs = this.#state.tasks.length;
+    if (twin === undefined && jobs >= this.#rules.maxJobs) return 'too-many-jobs';
     if (
       this.#state.sizeBytes(this.#costs) + (twin === undefined ? workload.length : 0) >
       this.#rules.maxQueueBytes
@@ -322,6 +330,9 @@ export class Model implements JobSystem {
     const { jobRetries, requeue } = this.#rules;
     if (isAbandoned(task)) {
       this.#end(task, 'abandoned');
+    } else if (task.worker?.streaming === true && !task.background) {
+      this.#failAll(task);
+      this.#end(task, 'stream-broken');
     } else if (jobRetries >= 0 && task.retries >= jobRetries) {
       this.#failAll(task);
       this.#end(task, 'retries-used-up');

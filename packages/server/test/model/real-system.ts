@@ -77,8 +77,12 @@ export class RealSystem implements JobSystem {
     this.peer(id).exceptions = true;
   }
 
+  wantStreaming(id: number): void {
+    this.peer(id).streaming = true;
+  }
+
   canDo(id: number, functionName: string, timeoutMs: number): string {
-    return this.engine.canDo(this.peer(id), functionName, timeoutMs) ? 'done' : 'refused';
+    return this.engine.canDo(this.peer(id), functionName, timeoutMs) === undefined ? 'done' : 'refused';
   }
 
   cantDo(id: number, functionName: string): void {
@@ -168,17 +172,17 @@ export class RealSystem implements JobSystem {
   #work(peer: Peer, packet: WorkPacket, handle: string, text: string): boolean {
     switch (packet) {
       case 'data':
-        return this.engine.workData(peer, handle, Buffer.from(text));
+        return this.engine.reports.data(peer, handle, Buffer.from(text));
       case 'warning':
-        return this.engine.workWarning(peer, handle, Buffer.from(text));
+        return this.engine.reports.warning(peer, handle, Buffer.from(text));
       case 'status':
-        return this.engine.workStatus(peer, handle, text, '100');
+        return this.engine.reports.status(peer, handle, text, '100');
       case 'complete':
-        return this.engine.workComplete(peer, handle, Buffer.from(text));
+        return this.engine.reports.complete(peer, handle, Buffer.from(text));
       case 'fail':
-        return this.engine.workFail(peer, handle);
+        return this.engine.reports.fail(peer, handle);
       case 'exception':
-        return this.engine.workException(peer, handle, Buffer.from(text));
+        return this.engine.reports.exception(peer, handle, Buffer.from(text));
     }
   }
 
@@ -195,6 +199,7 @@ export class RealSystem implements JobSystem {
       complete: (handle, data) => hear(`complete ${handle} ${bytes(data)}`),
       fail: (handle) => hear(`fail ${handle}`),
       exception: (handle, data) => hear(`exception ${handle} ${bytes(data)}`),
+      settled: () => hear('settled'),
     };
   }
 
@@ -254,6 +259,7 @@ function describeConnection(facts: Fact[], peer: Peer): void {
     id: peer.id,
     clientId: peer.clientId,
     exceptions: peer.exceptions,
+    streaming: peer.streaming,
     sleep: peer.sleep,
     wokenFor: peer.wokenFor?.name,
     turns,

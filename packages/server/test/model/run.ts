@@ -36,6 +36,7 @@ export function measureCosts(): Costs {
     wakeupLookMs: 50,
     maxFunctions: 10,
     maxFunctionsPerConnection: 10,
+    maxJobs: 1000,
     maxQueueBytes: 1_000_000,
   };
   const system = new RealSystem(rules, { ...START });
@@ -185,6 +186,8 @@ class Run {
         return done((system) => system.setClientId(peer, command.id));
       case 'want-exceptions':
         return done((system) => system.wantExceptions(peer));
+      case 'want-streaming':
+        return done((system) => system.wantStreaming(peer));
       case 'can-do':
         return (system) => system.canDo(peer, command.fn, command.timeoutMs);
       case 'cant-do':

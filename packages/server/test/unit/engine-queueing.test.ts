@@ -154,6 +154,18 @@ describe('queue limits (§13)', () => {
     world.engine.cancel(world.handle(1));
     expect(client.background('f', { payload: 'x'.repeat(1000) })).toBe(2);
   });
+
+  test('past the limit of jobs only submits that merge are accepted', () => {
+    const world = new World({ maxJobs: 2 });
+    const client = world.peer();
+    client.background('f', { unique: 'u' });
+    client.background('g');
+    expect(client.background('f')).toBe('too-many-jobs');
+    expect(client.submit('f', { unique: 'u' })).toBe(1);
+    const worker = world.peer().canDo('f');
+    worker.finish(worker.grab() ?? 0);
+    expect(client.background('f')).toBe(3);
+  });
 });
 
 describe('functions', () => {
@@ -188,11 +200,11 @@ describe('functions', () => {
     const world = new World({ maxFunctionsPerConnection: 2 });
     const worker = world.peer();
     expect(['a', 'a', 'b'].map((name) => world.engine.canDo(worker.peer, name, 0))).toEqual([
-      true,
-      true,
-      false,
+      undefined,
+      undefined,
+      'too-many-registrations',
     ]);
     worker.cantDo('a');
-    expect(world.engine.canDo(worker.peer, 'b', 0)).toBe(true);
+    expect(world.engine.canDo(worker.peer, 'b', 0)).toBeUndefined();
   });
 });

@@ -77,6 +77,10 @@ export class TestPeer implements PeerPort {
     this.#heard.push(`exception ${this.#short(handle)} ${latin1Slice(data, 0)}`);
   }
 
+  settled(): void {
+    this.#heard.push('settled');
+  }
+
   // As a client
 
   /** @returns the number of the job, or why there is none */
@@ -142,27 +146,27 @@ export class TestPeer implements PeerPort {
   }
 
   workData(job: number, data = ''): boolean {
-    return this.#world.engine.workData(this.peer, this.#world.handle(job), Buffer.from(data));
+    return this.#world.engine.reports.data(this.peer, this.#world.handle(job), Buffer.from(data));
   }
 
   workWarning(job: number, data = ''): boolean {
-    return this.#world.engine.workWarning(this.peer, this.#world.handle(job), Buffer.from(data));
+    return this.#world.engine.reports.warning(this.peer, this.#world.handle(job), Buffer.from(data));
   }
 
   workStatus(job: number, numerator: string, denominator: string): boolean {
-    return this.#world.engine.workStatus(this.peer, this.#world.handle(job), numerator, denominator);
+    return this.#world.engine.reports.status(this.peer, this.#world.handle(job), numerator, denominator);
   }
 
   finish(job: number, result = ''): boolean {
-    return this.#world.engine.workComplete(this.peer, this.#world.handle(job), Buffer.from(result));
+    return this.#world.engine.reports.complete(this.peer, this.#world.handle(job), Buffer.from(result));
   }
 
   giveUp(job: number): boolean {
-    return this.#world.engine.workFail(this.peer, this.#world.handle(job));
+    return this.#world.engine.reports.fail(this.peer, this.#world.handle(job));
   }
 
   throwException(job: number, data = ''): boolean {
-    return this.#world.engine.workException(this.peer, this.#world.handle(job), Buffer.from(data));
+    return this.#world.engine.reports.exception(this.peer, this.#world.handle(job), Buffer.from(data));
   }
 
   disconnect(): void {
@@ -191,6 +195,7 @@ export class World {
       wakeupLookMs: 100,
       maxFunctions: 1000,
       maxFunctionsPerConnection: 100,
+      maxJobs: 1e6,
       maxQueueBytes: 1e9,
       ...options,
     });

@@ -1,0 +1,104 @@
+import type { ListenOptions, LogLevel, ServerOptions } from '@gearman/server';
+import { type Given, parseArguments } from './command-line.ts';
+import { withConfigFile } from './config-file.ts';
+import { EXIT, FatalError } from './exit-code.ts';
+import { tlsOptions, tlsWarnings } from './tls-settings.ts';
+import { port as parsePort } from './values.ts';
+import type { OptionValues } from './working-options.ts';
+
+/** Everything that `gearmand` was asked to do. */
+export interface Settings {
+  readonly server: ServerOptions;
+  /** Where to listen; empty for all addresses. */
+  readonly listen: readonly string[];
+  readonly port: number;
+  readonly backlog: number | undefined;
+  readonly log: LogSettings;
+  readonly daemon: boolean;
+  readonly pidFile: string | undefined;
+  readonly user: string | undefined;
+  readonly checkOnly: boolean;
+  /** Sentences for the user: options that have no effect. */
+  readonly warnings: readonly string[];
+}
+
+/** Where and how to log. */
+export interface LogSettings {
+  /** A path, `stderr` or `none`. */
+  readonly file: string;
+  readonly format: 'text' | 'json';
+  readonly syslog: boolean;
+  readonly level: LogLevel;
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+const NO_LOG = 'a daemon has no standard error: nothing is logged without --log-file';
+const DEFAULT_PORT = 4730;
+const SECOND_MS = 1000;
+/** gearmand's way to say: whatever is usual. */
+const KEEP_DEFAULT = -1;
+
+/**
+ * Reads command line, configuration file and environment.
+ *
+ * @throws CommanderError of commander, when it has printed help, version or a complaint
+ * @throws FatalError
+ */
+export function readSettings(args: readonly string[], environment: Environment): Settings {
+  const { values, warnings }: Given = withConfigFile(parseArguments(args));
+  const log = logSettings(values);
+  const quiet = values.daemon === true && log.file === 'stderr';
+  return {
+    server: { ...serverOptions(values, log.level), tls: tlsOptions(values, environment) },
+    listen: values.listen ?? [],
+    port: values.port ?? portOf(environment) ?? DEFAULT_PORT,
+    backlog: values.backlog,
+    log: quiet ? { ...log, file: 'none' } : log,
+    daemon: values.daemon ?? false,
+    pidFile: values['pid-file'],
+    user: values.user,
+    checkOnly: values['check-args'] ?? false,
+    warnings: [...warnings, ...tlsWarnings(values), ...(quiet ? [NO_LOG] : [])],
+  };
+}
+
+function logSettings(values: OptionValues): LogSettings {
+  return {
+    file: values['log-file'] ?? 'stderr',
+    format: values['log-format'] ?? 'text',
+    syslog: values.syslog ?? false,
+    level: values.verbose ?? 'ERROR',
+  };
+}
+
+function serverOptions(values: OptionValues, logLevel: LogLevel): ServerOptions {
+  const idleSeconds = values['keepalive-idle'] ?? KEEP_DEFAULT;
+  return {
+    jobRetries: values['job-retries'],
+    jobHandlePrefix: values['job-handle-prefix'],
+    workerWakeup: values['worker-wakeup'],
+    exceptions: values.exceptions,
+    keepAliveMs: idleSeconds === KEEP_DEFAULT ? undefined : idleSeconds * SECOND_MS,
+    logLevel,
+  };
+}
+
+function portOf({ GEARMAND_PORT: text }: Environment): number | undefined {
+  if (text === undefined || text === '') return undefined;
+  try {
+    return parsePort(text);
+  } catch (error) {
+    throw new FatalError(`the environment variable GEARMAND_PORT is "${text}", which is no port`, {
+      exitCode: EXIT.usage,
+      cause: error,
+    });
+  }
+}
+
+/** The options of `server.listen()`, one for each `--listen`. */
+export function listenOptions(settings: Settings, address: string, port: number): ListenOptions {
+  const { backlog } = settings;
+  if (address.includes('/')) return { path: address.replace(/^unix:/, ''), backlog };
+  return { host: address.replace(/^\[(.*)\]$/, '$1'), port, backlog };
+}

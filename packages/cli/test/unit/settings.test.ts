@@ -1,0 +1,156 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { listenOptions, readSettings, type Settings } from '../../src/gearmand/settings.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+/** Not the configuration file of this machine. */
+const read = (args: readonly string[], env = {}): Settings =>
+  readSettings(['--config-file=/dev/null', ...args], env);
+
+function fileWith(text: string): string {
+  const file = join(temporaryFolder(), 'gearmand.conf');
+  writeFileSync(file, text);
+  return file;
+}
+
+test('the defaults are those of gearmand 2.0, but the log goes to standard error and workers wake as needed', () => {
+  expect(read([])).toEqual({
+    server: {
+      jobRetries: undefined,
+      jobHandlePrefix: undefined,
+      workerWakeup: undefined,
+      exceptions: undefined,
+      keepAliveMs: undefined,
+      logLevel: 'ERROR',
+      tls: undefined,
+    },
+    listen: [],
+    port: 4730,
+    backlog: undefined,
+    log: { file: 'stderr', format: 'text', syslog: false, level: 'ERROR' },
+    daemon: false,
+    pidFile: undefined,
+    user: undefined,
+    checkOnly: false,
+    warnings: [],
+  });
+});
+
+test('options become options of the server', () => {
+  const args = [
+    '-j3',
+    '--job-handle-prefix=H:x',
+    '-w',
+    '0',
+    '--exceptions',
+    '--keepalive-idle=60',
+    '--verbose=debug',
+  ];
+  expect(read(args).server).toEqual({
+    jobRetries: 3,
+    jobHandlePrefix: 'H:x',
+    workerWakeup: 0,
+    exceptions: true,
+    keepAliveMs: 60_000,
+    logLevel: 'DEBUG',
+    tls: undefined,
+  });
+  expect(read(['--keepalive-idle=-1']).server.keepAliveMs).toBeUndefined();
+});
+
+describe('the port', () => {
+  test.each([
+    { args: [], env: '', port: 4730 },
+    { args: [], env: '5000', port: 5000 },
+    { args: ['-p', '6000'], env: '5000', port: 6000 },
+    { args: ['-p', '4730'], env: '5000', port: 4730 },
+  ])('$args with GEARMAND_PORT=$env is $port', ({ args, env, port }) => {
+    expect(read(args, { GEARMAND_PORT: env }).port).toBe(port);
+  });
+
+  test('GEARMAND_PORT must be one', () => {
+    expect(() => read([], { GEARMAND_PORT: 'x' })).toThrow('GEARMAND_PORT is "x", which is no port');
+  });
+});
+
+describe('the configuration file', () => {
+  test('holds options, separated by blanks and line ends', () => {
+    const file = fileWith('--port=5001 -L 127.0.0.1\n\t--exceptions\n--threads 4\n');
+    const settings = readSettings(['--config-file', file], {});
+    expect(settings).toMatchObject({ port: 5001, listen: ['127.0.0.1'], server: { exceptions: true } });
+    expect(settings.warnings).toEqual(['--threads has no effect: one thread does all the work']);
+  });
+
+  test('loses against the command line', () => {
+    const file = fileWith('--port=5001 --listen=::1');
+    const settings = readSettings([`@${file}`, '-p', '5002', '-L', '127.0.0.1'], {});
+    expect(settings).toMatchObject({ port: 5002, listen: ['127.0.0.1'] });
+  });
+
+  test('must be there when it was asked for', () => {
+    expect(() => readSettings(['--config-file=/nowhere/g.conf'], {})).toThrow(
+      /configuration file cannot be read.*ENOENT/,
+    );
+  });
+
+  test('is refused for what the command line is refused for', () => {
+    expect(() => readSettings(['--config-file', fileWith('--http-port 80')], {})).toThrow(
+      '--http-port: submitting over HTTP is not supported yet',
+    );
+  });
+});
+
+describe('--ssl', () => {
+  test('takes the files of gearmand, unless there are options or variables', () => {
+    const clientCertificates = 'none';
+    expect(read(['--ssl']).server.tls).toEqual({
+      certFile: '/etc/ssl/certs/gearmand.pem',
+      keyFile: '/etc/ssl/certs/gearmand.key',
+      caFile: undefined,
+      clientCertificates,
+    });
+    const args = ['--ssl', '--ssl-certificate=/c', '--ssl-key=/k', '--ssl-ca-file=/a'];
+    const files = { certFile: '/c', keyFile: '/k', caFile: '/a' };
+    expect(read(args).server.tls).toEqual({ ...files, clientCertificates });
+    const env = { GEARMAND_SERVER_PEM: '/C', GEARMAND_SERVER_KEY: '/K', GEARMAND_CA_CERTIFICATE: '/A' };
+    expect(read(args, env).server.tls).toEqual({
+      certFile: '/C',
+      keyFile: '/K',
+      caFile: '/A',
+      clientCertificates,
+    });
+  });
+
+  test('asks clients for certificates only when told to, and says so', () => {
+    const args = ['--ssl', '--ssl-ca-file=/a'];
+    expect(read(args).warnings.join()).toMatch(/^clients need no certificate/);
+    const strict = read([...args, '--ssl-client-certificates=require']);
+    expect([strict.server.tls?.clientCertificates, strict.warnings]).toEqual(['require', []]);
+  });
+
+  test('must be there for its files to count', () => {
+    expect(read(['--ssl-key=/k']).warnings).toEqual(['--ssl-key has no effect without --ssl']);
+    expect(read(['--ssl-key=/k']).server.tls).toBeUndefined();
+  });
+});
+
+test('a daemon without log file is told that it has no log', () => {
+  expect(read(['--daemon']).log.file).toBe('none');
+  expect(read(['--daemon']).warnings).toEqual([
+    'a daemon has no standard error: nothing is logged without --log-file',
+  ]);
+  expect(read(['--daemon', '--log-file=/tmp/x']).warnings).toEqual([]);
+});
+
+test.each([
+  { address: '127.0.0.1', options: { host: '127.0.0.1', port: 1 } },
+  { address: '::1', options: { host: '::1', port: 1 } },
+  { address: '[::1]', options: { host: '::1', port: 1 } },
+  { address: 'localhost', options: { host: 'localhost', port: 1 } },
+  { address: '/run/g.sock', options: { path: '/run/g.sock' } },
+  { address: 'unix:/run/g.sock', options: { path: '/run/g.sock' } },
+  { address: './g.sock', options: { path: './g.sock' } },
+])('--listen $address', ({ address, options }) => {
+  expect(listenOptions(read(['-b', '9']), address, 1)).toEqual({ ...options, backlog: 9 });
+});

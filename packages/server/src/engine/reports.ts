@@ -1,0 +1,84 @@
+import { leadingUint32 } from '../decimal.ts';
+import type { Job } from './job.ts';
+import type { JobLife } from './job-life.ts';
+import type { JobTable } from './job-table.ts';
+import type { Peer, PeerPort } from './peer.ts';
+
+/** What workers say about the jobs they run. Each method returns false when this connection has no such job. */
+export class Reports {
+  readonly #jobs: JobTable;
+  readonly #life: JobLife;
+
+  constructor(jobs: JobTable, life: JobLife) {
+    this.#jobs = jobs;
+    this.#life = life;
+  }
+
+  data(peer: Peer, handle: string, data: Uint8Array): boolean {
+    const job = this.#runningJob(peer, handle);
+    if (job === undefined) return false;
+    for (let to = job.watchers; to !== undefined; to = to.nextOfJob) to.peer.port.data(handle, data);
+    return true;
+  }
+
+  warning(peer: Peer, handle: string, data: Uint8Array): boolean {
+    const job = this.#runningJob(peer, handle);
+    if (job === undefined) return false;
+    for (let to = job.watchers; to !== undefined; to = to.nextOfJob) to.peer.port.warning(handle, data);
+    return true;
+  }
+
+  /** The numbers are kept as unsigned 32-bit integers and passed on as they are. */
+  status(peer: Peer, handle: string, numerator: string, denominator: string): boolean {
+    const job = this.#runningJob(peer, handle);
+    if (job === undefined) return false;
+    job.numerator = leadingUint32(numerator);
+    job.denominator = leadingUint32(denominator);
+    for (let to = job.watchers; to !== undefined; to = to.nextOfJob) {
+      to.peer.port.status(handle, numerator, denominator);
+    }
+    return true;
+  }
+
+  complete(peer: Peer, handle: string, data: Uint8Array): boolean {
+    const job = this.#runningJob(peer, handle);
+    if (job === undefined) return false;
+    for (let to = job.watchers; to !== undefined; to = to.nextOfJob) to.peer.port.complete(handle, data);
+    this.#life.finish(job, 'complete');
+    return true;
+  }
+
+  fail(peer: Peer, handle: string): boolean {
+    const job = this.#runningJob(peer, handle);
+    if (job === undefined) return false;
+    for (let to = job.watchers; to !== undefined; to = to.nextOfJob) to.peer.port.fail(handle);
+    this.#life.finish(job, 'fail');
+    return true;
+  }
+
+  /** Ends the job. Clients that did not ask for exceptions are told that it failed. */
+  exception(peer: Peer, handle: string, data: Uint8Array): boolean {
+    const job = this.#runningJob(peer, handle);
+    if (job === undefined) return false;
+    for (let to = job.watchers; to !== undefined; to = to.nextOfJob) {
+      if (to.peer.exceptions) to.peer.port.exception(handle, data);
+      else to.peer.port.fail(handle);
+    }
+    this.#life.finish(job, 'exception');
+    return true;
+  }
+
+  /** The first of those whom a report about this job would reach for which `test` holds. */
+  findReader(peer: Peer, handle: string, test: (port: PeerPort) => boolean): PeerPort | undefined {
+    const job = this.#runningJob(peer, handle);
+    for (let to = job?.watchers; to !== undefined; to = to.nextOfJob) {
+      if (test(to.peer.port)) return to.peer.port;
+    }
+    return undefined;
+  }
+
+  #runningJob(peer: Peer, handle: string): Job | undefined {
+    const job = this.#jobs.find(handle);
+    return job !== undefined && job.worker === peer ? job : undefined;
+  }
+}

@@ -1,0 +1,76 @@
+import type { FunctionTable } from './function-table.ts';
+import { Job } from './job.ts';
+import type { JobLife } from './job-life.ts';
+import { findTwin, type JobTable } from './job-table.ts';
+import { keepPayload } from './payload.ts';
+import type { Peer } from './peer.ts';
+import type { Submission, SubmitRefusal } from './submission.ts';
+import type { Watchers } from './watchers.ts';
+
+const MAX_UNIQUE_BYTES = 64;
+const WATCHER_BYTES = 100;
+/** Everything a worker says is sent to each of them. */
+const MAX_WATCHERS_PER_JOB = 10_000;
+
+/** What may be submitted, and whether a job comes of it. */
+export class Submissions {
+  readonly #functions: FunctionTable;
+  readonly #jobs: JobTable;
+  readonly #life: JobLife;
+  readonly #watchers: Watchers;
+  readonly #limits: { readonly maxJobs: number; readonly maxQueueBytes: number };
+  /** Nothing is accepted any more. */
+  draining = false;
+
+  constructor(
+    functions: FunctionTable,
+    jobs: JobTable,
+    life: JobLife,
+    watchers: Watchers,
+    limits: { readonly maxJobs: number; readonly maxQueueBytes: number },
+  ) {
+    this.#functions = functions;
+    this.#jobs = jobs;
+    this.#life = life;
+    this.#watchers = watchers;
+    this.#limits = limits;
+  }
+
+  /** What all jobs and the clients that wait for them take. */
+  get sizeBytes(): number {
+    return this.#jobs.sizeBytes + this.#watchers.count * WATCHER_BYTES;
+  }
+
+  submit(peer: Peer, submission: Submission): Job | SubmitRefusal {
+    const { functionName, uniqueId, workload, priority, background, runAtMs, reducer } = submission;
+    if (uniqueId.length > MAX_UNIQUE_BYTES) return 'unique-too-large';
+    if (reducer !== undefined && reducer.length > MAX_UNIQUE_BYTES) return 'reducer-too-large';
+    if (peer.streaming && !background && uniqueId !== '') return 'unique-in-stream';
+    if (this.draining) return 'shutting-down';
+    const fn = this.#functions.use(functionName);
+    if (fn === undefined) return 'too-many-functions';
+    const twin = findTwin(fn, uniqueId, workload);
+    if (twin !== undefined) return this.#join(twin, peer, background);
+    if (this.#jobs.size >= this.#limits.maxJobs) return 'too-many-jobs';
+    if (this.sizeBytes + workload.length > this.#limits.maxQueueBytes) return 'memory-full';
+    const limit = fn.maxQueue[priority];
+    if (limit > 0 && fn.total >= limit) return 'queue-full';
+    const number = this.#jobs.takeNumber();
+    const job = new Job(number, fn, uniqueId, keepPayload(workload), priority, background, reducer);
+    if (!background) this.#watchers.attach(job, peer);
+    this.#life.begin(job, runAtMs);
+    return job;
+  }
+
+  /** The job is there already: a foreground submit waits for it, too, a background one makes it stay. */
+  #join(twin: Job, peer: Peer, background: boolean): Job | SubmitRefusal {
+    if (this.sizeBytes > this.#limits.maxQueueBytes) return 'memory-full';
+    if (background) {
+      twin.background = true;
+    } else {
+      if (twin.watcherCount >= MAX_WATCHERS_PER_JOB) return 'memory-full';
+      this.#watchers.attach(twin, peer);
+    }
+    return twin;
+  }
+}

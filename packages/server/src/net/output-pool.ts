@@ -1,0 +1,26 @@
+import { PacketWriter } from '@gearman/protocol';
+
+const MOST_SPARE_WRITERS = 64;
+/** Most turns fit into one block, and one block leaves with one plain write. */
+const SMALLEST_BLOCK_BYTES = 2048;
+
+/** What the outboxes of one server share: writers nobody uses at the moment, and the account of what waits in them. */
+export class OutputPool {
+  /** Bytes that peers have not taken yet, all together. */
+  waitingBytes = 0;
+  // Idle connections need no writer; a busy server needs as many as it has connections with output in one turn.
+  readonly #spare: PacketWriter[] = [];
+
+  take(): PacketWriter {
+    return this.#spare.pop() ?? newWriter();
+  }
+
+  /** Takes an empty writer back. */
+  giveBack(writer: PacketWriter): void {
+    if (this.#spare.length < MOST_SPARE_WRITERS) this.#spare.push(writer);
+  }
+}
+
+function newWriter(): PacketWriter {
+  return new PacketWriter({ allocate: (bytes) => Buffer.allocUnsafe(Math.max(bytes, SMALLEST_BLOCK_BYTES)) });
+}

@@ -1,0 +1,23 @@
+import type { Clock, Logger } from '@gearman/events';
+
+const LOG_AT_MOST_EVERY_MS = 60_000;
+
+/** Log lines that peers can cause: a flood of bad peers must not become a flood of lines. */
+export class RefusalLog {
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  #lastMs = Number.NEGATIVE_INFINITY;
+
+  constructor(clock: Clock, logger: Logger) {
+    this.#clock = clock;
+    this.#logger = logger;
+  }
+
+  /** Logs, unless it did within the last minute. */
+  warn(fields: object, message: string): void {
+    const now = this.#clock.monotonicMs();
+    if (now - this.#lastMs < LOG_AT_MOST_EVERY_MS) return;
+    this.#lastMs = now;
+    this.#logger.warn(fields, message);
+  }
+}
