@@ -26,12 +26,12 @@ export class HttpListener {
   constructor(context: ServerContext, connections: Connections, onAcceptError: (error: Error) => void) {
     this.#context = context;
     this.#connections = connections;
-    const { messageTimeoutMs } = context.limits;
+    const headersTimeout = Math.ceil(context.limits.messageTimeoutMs);
     this.#server = createServer(
       {
         noDelay: true,
-        headersTimeout: messageTimeoutMs,
-        requestTimeout: messageTimeoutMs * 10,
+        headersTimeout,
+        requestTimeout: headersTimeout * 10,
         // Scripts written for gearmand may leave it out.
         requireHostHeader: false,
       },
