@@ -1,5 +1,5 @@
 import { request, response } from '@gearman/protocol';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import { createPool } from '../../src/index.ts';
 import { type Peer, ScriptedServer } from '../support/scripted-server.ts';
 
@@ -14,6 +14,9 @@ const stopped = vi.spyOn(globalThis, 'clearInterval');
 afterEach(() => {
   started.mockClear();
   stopped.mockClear();
+});
+afterAll(() => {
+  vi.restoreAllMocks();
 });
 
 /** True while a pool of this test keeps the process alive. Timers of the test runner come and go, so these are asked. */
