@@ -36,17 +36,12 @@ export function decodeWith(
       return split(layout, magic, reader, start, end);
     case 'trailing-nul':
       return split(layout, magic, reader, start, end > start && reader.bytes[end - 1] === 0 ? end - 1 : end);
-    case 'missing-last': {
-      const found = split(layout, magic, reader, start, end);
-      if (found.type !== 'MALFORMED') return found;
-      const repaired = repair(layout, reader.bytes.subarray(start, end));
-      return repaired === undefined
-        ? found
-        : split(layout, magic, new BodyReader(repaired), 0, repaired.length);
-    }
     default: {
+      const found = split(layout, magic, reader, start, end);
+      // A NUL too few shows as a failure. One too many does not: it becomes part of the next argument.
+      if (layout.lenient === 'missing-last' && found.type !== 'MALFORMED') return found;
       const repaired = repair(layout, reader.bytes.subarray(start, end));
-      if (repaired === undefined) return split(layout, magic, reader, start, end);
+      if (repaired === undefined) return found;
       return split(layout, magic, new BodyReader(repaired), 0, repaired.length);
     }
   }
