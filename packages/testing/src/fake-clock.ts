@@ -51,6 +51,11 @@ export class FakeClock implements Clock {
     return this.#timers.filter(({ unref }) => !unref).length;
   }
 
+  /** Timers that were set and have not run yet, with those that would not keep a process alive. */
+  get timerCount(): number {
+    return this.#timers.length;
+  }
+
   /** Milliseconds until the next timer is due; undefined without timers. */
   get nextTimerInMs(): number | undefined {
     const next = this.#timers[0];

@@ -3,11 +3,11 @@ import { connect, type Socket } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { encodePacket } from '@gearman/protocol';
+import { FakeClock } from '@gearman/testing';
 import { expect, onTestFinished, test } from 'vitest';
 import { canDo, echo, grab, handleIn, submit, workComplete, workData } from '../support/requests.ts';
 import { type RunningServer, startServer } from '../support/start-server.ts';
 import { TestConnection } from '../support/test-connection.ts';
-import { TurnedClock } from '../support/turned-clock.ts';
 
 const limits = { outboxSoftBytes: 100_000, outboxHardBytes: 10_000_000 };
 const CHUNK = 'x'.repeat(10_000);
@@ -17,7 +17,7 @@ const MIB = 1024 * 1024;
 /** A worker that runs a job of a client that does not read, and one of a client that does. */
 interface Stage {
   readonly running: RunningServer;
-  readonly clock: TurnedClock;
+  readonly clock: FakeClock;
   readonly slow: TestConnection;
   readonly good: TestConnection;
   readonly worker: TestConnection;
@@ -26,7 +26,7 @@ interface Stage {
 }
 
 async function setStage(): Promise<Stage> {
-  const clock = new TurnedClock();
+  const clock = new FakeClock();
   const running = await startServer({ limits, clock });
   const slow = new TestConnection(running.server.connect());
   const [good, worker] = [await running.connect(), await running.connect()];
@@ -74,7 +74,7 @@ test('a client that takes nothing for ten seconds is disconnected, and its worke
   await sendTooMuch(stage);
   worker.send(workComplete(goodHandle, 'good'));
   const gone = running.next('disconnect');
-  clock.turn(12_000);
+  clock.advance(12_000);
   expect((await gone).reason).toMatch(/^left \d+ bytes unread and took none for 10000 ms$/);
   await worker.arrived();
   expect((await good.arrived()).join()).toContain('good');

@@ -1,4 +1,5 @@
 import { encodePacket } from '@gearman/protocol';
+import { FakeClock } from '@gearman/testing';
 import { describe, expect, test } from 'vitest';
 import { readMessage } from '../support/read-message.ts';
 import {
@@ -12,7 +13,6 @@ import {
   workComplete,
 } from '../support/requests.ts';
 import { startServer } from '../support/start-server.ts';
-import { TurnedClock } from '../support/turned-clock.ts';
 
 const read = (messages: readonly string[]): string[] => messages.map(readMessage);
 const INVALID_COMMAND = 'ERROR INVALID_COMMAND|Command not expected';
@@ -117,7 +117,7 @@ describe('what a peer must not send', () => {
 
 describe('what a peer must not take for itself', () => {
   test('time: a message has to come within 30 seconds, an idle connection may stay', async () => {
-    const clock = new TurnedClock();
+    const clock = new FakeClock();
     const running = await startServer({ clock });
     const [slow, halfLine, idle] = [
       await running.connect(),
@@ -134,7 +134,7 @@ describe('what a peer must not take for itself', () => {
     running.server.on('peer-error', ({ message }) => gone.push(message));
     await expect
       .poll(() => {
-        clock.turn(31_000);
+        clock.advance(31_000);
         return gone.length;
       })
       .toBe(2);

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import type { ServerOptions } from '@gearman/server';
+import { FakeClock } from '@gearman/testing';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { readMessage } from '../support/read-message.ts';
 import {
@@ -16,7 +17,6 @@ import {
 import { readSamples, type Step } from '../support/samples.ts';
 import { type RunningServer, startServer } from '../support/start-server.ts';
 import type { TestConnection } from '../support/test-connection.ts';
-import { TurnedClock } from '../support/turned-clock.ts';
 
 interface Answer {
   readonly status: number;
@@ -293,7 +293,7 @@ describe('what goes wrong over HTTP has a status', () => {
   }, 5000);
 
   test('a client that reads nothing for ten seconds is disconnected', async () => {
-    const clock = new TurnedClock();
+    const clock = new FakeClock();
     const running = await startHttp({ clock, limits: { outboxSoftBytes: 100_000 } });
     const worker = await startWorker(running);
     const socket = connect({ port: running.server.httpAddress?.port ?? 0, host: '127.0.0.1' });
@@ -305,7 +305,7 @@ describe('what goes wrong over HTTP has a status', () => {
     await expect.poll(() => running.server.stats.limits.outboxSoftBytes).toBeGreaterThan(0);
     await expect
       .poll(() => {
-        clock.turn(12_000);
+        clock.advance(12_000);
         return running.server.stats.connections;
       })
       .toBe(1);

@@ -1,4 +1,5 @@
 import { encodePacket } from '@gearman/protocol';
+import { FakeClock } from '@gearman/testing';
 import { describe, expect, test } from 'vitest';
 import { readMessage } from '../support/read-message.ts';
 import {
@@ -13,7 +14,6 @@ import {
 } from '../support/requests.ts';
 import { startServer } from '../support/start-server.ts';
 import { TestConnection } from '../support/test-connection.ts';
-import { TurnedClock } from '../support/turned-clock.ts';
 
 const read = (messages: readonly string[]): string[] => messages.map(readMessage);
 const wholePacket = (bytes: number): Buffer =>
@@ -37,7 +37,7 @@ describe('connections', () => {
   });
 
   test('may stay idle for ever, unless there is a limit', async () => {
-    const clock = new TurnedClock();
+    const clock = new FakeClock();
     const running = await startServer({ clock, limits: { idleTimeoutMs: 60_000 } });
     const [idle, client, worker, sleeper] = [
       await running.connect(),
@@ -49,15 +49,15 @@ describe('connections', () => {
     const handle = handleIn((await worker.ask(canDo('f'), grab()))[0]);
     await sleeper.ask(canDo('g'), preSleep());
     await idle.arrived();
-    clock.turn(300_000);
+    clock.advance(300_000);
     await idle.closed;
     expect(running.server.stats).toMatchObject({ connections: 3, limits: { idleTimeoutMs: 1 } });
     // From now on they wait for nothing.
     await worker.ask(workComplete(handle, 'r'));
     expect((await client.arrived()).join()).toContain('r');
-    clock.turn(61_000);
+    clock.advance(61_000);
     await client.arrived();
-    clock.turn(300_000);
+    clock.advance(300_000);
     await Promise.all([worker.closed, client.closed]);
     expect(running.server.stats.connections).toBe(1);
   });
@@ -91,14 +91,14 @@ describe('unfinished input', () => {
   });
 
   test('of a peer that trickles is given up when another one needs the memory', async () => {
-    const clock = new TurnedClock();
+    const clock = new FakeClock();
     const running = await startServer({ limits, clock });
     const trickling = [await running.connect(), await running.connect()];
     for (const peer of trickling) peer.sendBytes(most);
     await expect.poll(() => running.server.stats.inputBytes).toBeGreaterThan(limits.maxInputBytes);
     // Each piece comes in time, the whole would not come for hours.
     for (let i = 0; i < 3; i++) {
-      clock.turn(15_000);
+      clock.advance(15_000);
       for (const peer of trickling) peer.sendBytes(packet.subarray(most.length + i, most.length + i + 1));
       await (await running.connect()).arrived();
     }
@@ -108,7 +108,7 @@ describe('unfinished input', () => {
     await expect.poll(() => running.server.stats.limits.maxInputBytes).toBe(1);
     await expect
       .poll(() => {
-        clock.turn(1000);
+        clock.advance(1000);
         return running.server.stats.jobs;
       })
       .toBe(1);
@@ -155,7 +155,7 @@ describe('unread output', () => {
 });
 
 test('each kind of limit is logged at most once a minute, and counted', async () => {
-  const clock = new TurnedClock();
+  const clock = new FakeClock();
   const lines: string[] = [];
   const logger = {
     debug: () => {},
@@ -174,7 +174,7 @@ test('each kind of limit is logged at most once a minute, and counted', async ()
     'maxFunctionsPerConnection was reached {"limit":"maxFunctionsPerConnection","value":1,"connectionId":1}',
     'a peer a text line is longer than 10 bytes {"limit":"maxLineBytes","value":10,"connectionId":1,"address":"127.0.0.1"}',
   ]);
-  clock.turn(60_000);
+  clock.advance(60_000);
   await (await running.connect()).ask(submitBackground('f'));
   expect(lines).toHaveLength(4);
   expect(running.server.stats.limits).toMatchObject({

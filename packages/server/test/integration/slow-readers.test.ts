@@ -1,8 +1,8 @@
+import { FakeClock } from '@gearman/testing';
 import { describe, expect, test } from 'vitest';
 import { canDo, echo, grab, handleIn, submit, workComplete, workData } from '../support/requests.ts';
 import { startServer } from '../support/start-server.ts';
 import { TestConnection } from '../support/test-connection.ts';
-import { TurnedClock } from '../support/turned-clock.ts';
 
 const limits = { outboxSoftBytes: 100_000, outboxHardBytes: 1_000_000 };
 
@@ -26,7 +26,7 @@ describe('a peer that does not read', () => {
   });
 
   test('is disconnected when it has taken nothing for ten seconds', async () => {
-    const clock = new TurnedClock();
+    const clock = new FakeClock();
     const running = await startServer({ limits, clock });
     const slow = running.server.connect();
     const peer = new TestConnection(slow);
@@ -36,13 +36,13 @@ describe('a peer that does not read', () => {
     const good = await running.connect();
     await good.arrived();
     await expect.poll(() => clock.timerCount).toBeGreaterThan(0);
-    clock.turn(12_000);
+    clock.advance(12_000);
     expect((await gone).reason).toMatch(/^left \d+ bytes unread and took none for 10000 ms$/);
     expect(await good.ask(echo('good'))).toHaveLength(1);
   });
 
   test('is disconnected also when others fill its outbox', async () => {
-    const clock = new TurnedClock();
+    const clock = new FakeClock();
     const running = await startServer({ limits, clock });
     const slow = running.server.connect();
     const client = new TestConnection(slow);
@@ -53,7 +53,7 @@ describe('a peer that does not read', () => {
     worker.send(workData(handle, 'x'.repeat(500_000)));
     await worker.arrived();
     const gone = running.next('disconnect');
-    clock.turn(12_000);
+    clock.advance(12_000);
     expect((await gone).reason).toMatch(/^left \d+ bytes unread and took none/);
   });
 

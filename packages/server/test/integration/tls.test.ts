@@ -5,7 +5,7 @@ import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer, type ServerOptions } from '@gearman/server';
-import { watchLeaks } from '@gearman/testing';
+import { FakeClock, watchLeaks } from '@gearman/testing';
 import { afterAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { Authority } from '../../../../test/support/certificates.ts';
 import { readMessage } from '../support/read-message.ts';
@@ -13,7 +13,6 @@ import { canDo, echo, grab, preSleep, submitBackground } from '../support/reques
 import { startServer } from '../support/start-server.ts';
 import { TestConnection } from '../support/test-connection.ts';
 import { connectSilently, connectTls } from '../support/tls-peers.ts';
-import { TurnedClock } from '../support/turned-clock.ts';
 
 const authority = new Authority('Ours');
 const own = authority.issue();
@@ -250,17 +249,17 @@ describe('peers that do not get through the handshake', () => {
   });
 
   test('200 silent ones delay nobody, and are closed when their time is over', async () => {
-    const clock = new TurnedClock(Date.now());
+    const clock = new FakeClock(Date.now());
     const running = await startServer({ tls: own, clock });
     const silent = await Promise.all(Array.from({ length: 200 }, () => connectSilently(running.port)));
     const started = performance.now();
     const peer = await connectTls(running.port, trusting);
     expect(read(await peer.ask(echo('here')))).toEqual(['ECHO_RES here']);
     expect(performance.now() - started).toBeLessThan(4000);
-    clock.turn(4999);
+    clock.advance(4999);
     expect(running.server.stats.failedHandshakes).toBe(0);
     const closed = silent.map((socket) => once(socket, 'close'));
-    clock.turn(1);
+    clock.advance(1);
     await Promise.all(closed);
     expect(running.server.stats).toMatchObject({ connections: 1, failedHandshakes: 200 });
     expect(read(await peer.ask(echo('still here')))).toEqual(['ECHO_RES still here']);
@@ -279,19 +278,19 @@ describe('peers that do not get through the handshake', () => {
   });
 
   test('count as connections while they try', async () => {
-    const clock = new TurnedClock(Date.now());
+    const clock = new FakeClock(Date.now());
     const running = await startServer({ tls: own, clock, limits: { maxConnections: 2 } });
     const [one] = await Promise.all([connectSilently(running.port), connectSilently(running.port)]);
     const third = await connectSilently(running.port);
     if (!third.closed) await once(third, 'close');
     expect(one?.closed).toBe(false);
-    clock.turn(5000);
+    clock.advance(5000);
     expect(read(await (await connectTls(running.port, trusting)).ask(echo('x')))).toEqual(['ECHO_RES x']);
   });
 
   test('are logged once a minute, and counted', async () => {
     const { lines, logger } = listeningLogger();
-    const clock = new TurnedClock(Date.now());
+    const clock = new FakeClock(Date.now());
     const running = await startServer({ tls: own, clock, logger });
     const fail = async (): Promise<void> => {
       const peer = await connectSilently(running.port);
@@ -300,7 +299,7 @@ describe('peers that do not get through the handshake', () => {
     };
     await Promise.all([fail(), fail(), fail()]);
     expect(lines).toEqual(['a peer speaks plain text on a port with TLS {"address":"127.0.0.1"}']);
-    clock.turn(60_000);
+    clock.advance(60_000);
     await fail();
     expect(lines.length).toBe(2);
     expect(running.server.stats.failedHandshakes).toBe(4);

@@ -1,8 +1,8 @@
 import { createServer, type Server, type ServerOptions } from '@gearman/server';
+import { FakeClock } from '@gearman/testing';
 import { readMessage } from './read-message.ts';
 import type { Sample, Step } from './samples.ts';
 import { TestConnection } from './test-connection.ts';
-import { TurnedClock } from './turned-clock.ts';
 
 const RECORDED_HANDLE = /(?:H:jobhost|X:custom):(\d+)/g;
 const OUR_HANDLE = /(?:H:[!-9;-~]+|X:custom):[0-9a-z]+-(\d+)/g;
@@ -16,7 +16,7 @@ export type Differences = Map<number, { readonly recorded: string; readonly ours
  * @param isSilent true for a frame that ours is known not to send, so that nobody waits for it
  */
 export async function replay(sample: Sample, isSilent: (seq: number) => boolean): Promise<Differences> {
-  const clock = new TurnedClock(startOf(sample));
+  const clock = new FakeClock(startOf(sample));
   const server = await createServer({ ...optionsOf(sample.args), clock }).listen({ port: 0 });
   const player = new Player(server, clock, prefixOf(sample), isSilent);
   try {
@@ -30,19 +30,14 @@ export async function replay(sample: Sample, isSilent: (seq: number) => boolean)
 class Player {
   readonly differences: Differences = new Map();
   readonly #server: Server;
-  readonly #clock: TurnedClock;
+  readonly #clock: FakeClock;
   readonly #recordedPrefix: string;
   readonly #isSilent: (seq: number) => boolean;
   readonly #connections = new Map<string, TestConnection>();
   readonly #inboxes = new Map<string, string[]>();
   #ourPrefix: string | undefined;
 
-  constructor(
-    server: Server,
-    clock: TurnedClock,
-    recordedPrefix: string,
-    isSilent: (seq: number) => boolean,
-  ) {
+  constructor(server: Server, clock: FakeClock, recordedPrefix: string, isSilent: (seq: number) => boolean) {
     this.#isSilent = isSilent;
     this.#server = server;
     this.#clock = clock;
@@ -60,7 +55,7 @@ class Player {
       const recorded = normalized(step.bytes);
       this.#compare(step.seq, recorded, this.#take(step.conn, recorded));
     } else if (step.kind === 'nothing-received') {
-      this.#clock.turn(step.ms);
+      this.#clock.advance(step.ms);
       await this.#collect(step.conn, connection);
       this.#compare(step.seq, '', this.#takeAll(step.conn));
     } else if (step.kind === 'closed-by-server') {
@@ -93,7 +88,7 @@ class Player {
   /** What comes only after some time, like a timeout, comes within a few turns of the clock. */
   async #awaitSomething(name: string, connection: TestConnection): Promise<void> {
     for (let turns = 0; turns < 20 && this.#inboxes.get(name)?.length === 0; turns++) {
-      this.#clock.turn(100);
+      this.#clock.advance(100);
       await this.#collect(name, connection);
     }
   }

@@ -56,8 +56,10 @@ describe('FakeClock', () => {
     let ran = 0;
     clock.setTimer(10, () => ran++, { unref: true });
     expect(clock.pendingTimers).toBe(0);
+    expect(clock.timerCount).toBe(1);
     clock.advance(10);
     expect(ran).toBe(1);
+    expect(clock.timerCount).toBe(0);
   });
 
   it('takes a delay below zero, or none, as zero, and never runs an endless one', () => {
