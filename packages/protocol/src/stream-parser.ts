@@ -46,13 +46,25 @@ export class StreamParser {
   /** Feeds one chunk and returns what it completed. */
   push(chunk: Uint8Array): StreamMessage[] {
     const messages: StreamMessage[] = [];
-    let at = 0;
-    while (at < chunk.length && !this.failed) {
-      const inPacket = !this.#packets.idle || (this.#lines.idle && chunk[at] === 0);
-      at = inPacket ? this.#packets.consume(chunk, at, messages) : this.#lines.consume(chunk, at, messages);
-    }
-    if (at > 0 && this.failed) this.#placeInvalid(messages);
+    this.pushSome(chunk, 0, messages, Number.POSITIVE_INFINITY);
     return messages;
+  }
+
+  /**
+   * Reads `chunk` from the offset `start` on until it holds no more or `messages`, to which it appends, are `most`.
+   * Returns the offset behind the bytes it took; go on there before you feed the next chunk.
+   */
+  pushSome(chunk: Uint8Array, start: number, messages: StreamMessage[], most: number): number {
+    if (this.failed) return chunk.length;
+    let at = start;
+    while (at < chunk.length && messages.length < most && !this.failed) {
+      const inPacket = !this.#packets.idle || (this.#lines.idle && chunk[at] === 0);
+      at = inPacket
+        ? this.#packets.consume(chunk, at, messages, most - messages.length)
+        : this.#lines.consume(chunk, at, messages);
+    }
+    if (this.failed) this.#placeInvalid(messages);
+    return at;
   }
 
   /** Each of the two parsers counts only its own bytes. */

@@ -1,6 +1,7 @@
 // What applications use.
 
 // What the stores and tests of this project build on.
+export type { Priority } from './engine/job.ts';
 export type { JobEnd, RequeueReason } from './engine/observer.ts';
 export { ListenError } from './errors.ts';
 export type { LimitCounters, LimitName } from './net/limit-log.ts';
@@ -21,5 +22,15 @@ export {
 } from './server.ts';
 export type { ConnectionInfo, JobInfo, ServerEvent } from './server-events.ts';
 export type { JobCounters } from './server-observer.ts';
+export type {
+  JobStore,
+  StoreBatch,
+  StoreContent,
+  StoredChange,
+  StoredJob,
+  StoredState,
+  StoreOutcome,
+  StoreUsage,
+} from './store/store.ts';
 export type { ServerTlsOptions } from './tls-options.ts';
 export { VERSION } from './version.ts';

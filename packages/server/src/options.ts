@@ -35,6 +35,11 @@ export interface ListenOptions {
   /** A Unix socket instead of a port. */
   readonly path?: string | undefined;
   /**
+   * A socket that listens already, by its descriptor, instead of a port: handed over by the parent process, by systemd
+   * for example, whose first one is 3.
+   */
+  readonly fd?: number | undefined;
+  /**
    * False serves plain text here although the server has certificates: for local clients, say. A Unix socket is always
    * plain.
    *
@@ -211,6 +216,14 @@ export interface ServerOptions {
    */
   readonly requeue?: 'head' | 'tail' | undefined;
   /**
+   * What becomes of a foreground job that nobody could run when it is submitted, because no worker has registered its
+   * function: `'queue'` lets it wait for one, `'fail'` refuses it with ERROR `NO_WORKER`. A job that is there already may
+   * be joined in any case, and background jobs always wait.
+   *
+   * @defaultValue `'queue'`, as gearmand
+   */
+  readonly noWorker?: 'queue' | 'fail' | undefined;
+  /**
    * Takes over gearmand's `--round-robin`. It changes nothing, and `false` is refused: as in gearmand 2.0, the most
    * urgent job of all functions of a worker comes first, and functions take turns at the same priority.
    *
@@ -261,6 +274,7 @@ export interface CheckedListenOptions {
   readonly port: number;
   readonly host: string;
   readonly path?: string | undefined;
+  readonly fd?: number | undefined;
   readonly tls?: boolean | undefined;
   readonly backlog: number;
 }
@@ -320,6 +334,7 @@ const optionsSchema: z.ZodType<CheckedOptions, ServerOptions> = z.strictObject({
     .optional(),
   exceptions: z.boolean().default(false),
   requeue: z.enum(['head', 'tail']).default('tail'),
+  noWorker: z.enum(['queue', 'fail']).default('queue'),
   roundRobin: z.literal(true).default(true),
   logLevel: z.enum(LOG_LEVELS).default('ERROR'),
   keepAliveMs: milliseconds.default(5000),
@@ -334,6 +349,7 @@ const listenSchema: z.ZodType<CheckedListenOptions, ListenOptions> = z.strictObj
   port: port.default(4730),
   host: host.default('127.0.0.1'),
   path: z.string().min(1).optional(),
+  fd: z.int().min(0).optional(),
   tls: z.boolean().optional(),
   backlog: count.default(511),
 });

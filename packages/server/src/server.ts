@@ -259,8 +259,9 @@ export class Server extends TypedEmitter<ServerEvent> {
     return new TlsAcceptor(tls, {
       ...{ clock, logger, handshakeTimeoutMs: limits.handshakeTimeoutMs },
       onSecure: (socket, address) => this.#open(socket, address),
-      onFailure: (address, reason) => {
+      onFailure: (address, reason, limit) => {
         this.#connections.leave(address);
+        if (limit !== undefined) this.#context.limitLog.note(limit, { address }, `a peer ${reason}`);
         if (this.hasListeners('handshake-failed')) this.emit({ type: 'handshake-failed', address, reason });
       },
     });

@@ -14,7 +14,7 @@ export interface Given {
 }
 
 const FOOTER = `
-Options of gearmand for HTTP and persistent queues are known, but refused.
+Options of gearmand for persistent queues are known, but refused.
 Exit codes: 0 ended by a signal, 1 failed, 2 wrong arguments, 3 an address cannot be used, 4 no such queue.`;
 
 /**

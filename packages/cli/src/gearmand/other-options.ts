@@ -32,14 +32,11 @@ const IGNORED = {
   coredump: ignored({}, 'fatal signals are never caught; "ulimit -c" decides about core files'),
 };
 
-const NO_HTTP = 'submitting over HTTP is not supported yet';
 const NO_STORE = 'persistent queues are not supported yet: jobs are kept in memory only';
 
 /** Options that ask for what is not here: to go on without it would be worse than to stop. To support one, move its row. */
 const REFUSED = {
   v: refused({}, 'it was removed, as in gearmand; say --verbose NOTICE, INFO or DEBUG'),
-  protocol: refused({ short: 'r', value: 'name' }, NO_HTTP),
-  'http-port': refused({ value: 'port' }, NO_HTTP),
   'store-queue-on-shutdown': refused({}, NO_STORE, EXIT.store),
 };
 

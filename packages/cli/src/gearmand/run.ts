@@ -43,6 +43,9 @@ async function start(settings: Settings): Promise<string> {
   const open = server.addresses.every(isLocal)
     ? 'only this machine can connect'
     : 'everybody who reaches this address may submit jobs and use the admin commands';
+  const { httpAddress } = server;
+  if (httpAddress !== undefined)
+    log.always({ version: VERSION, tls: false }, `taking jobs over HTTP on ${showAddress(httpAddress)}`);
   log.always({ version: VERSION, tls: hasTls }, `listening on ${where}: ${open}`);
   return `gearmand ${VERSION} listening on ${where}`;
 }

@@ -2,6 +2,8 @@ import type { ListenOptions, LogLevel, ServerOptions } from '@gearman/server';
 import { type Given, parseArguments } from './command-line.ts';
 import { withConfigFile } from './config-file.ts';
 import { EXIT, FatalError } from './exit-code.ts';
+import { httpOptions, httpWarnings } from './http-settings.ts';
+import { limitsOf } from './limit-options.ts';
 import { tlsOptions, tlsWarnings } from './tls-settings.ts';
 import { port as parsePort } from './values.ts';
 import type { OptionValues } from './working-options.ts';
@@ -59,7 +61,7 @@ export function readSettings(args: readonly string[], environment: Environment):
     pidFile: values['pid-file'],
     user: values.user,
     checkOnly: values['check-args'] ?? false,
-    warnings: [...warnings, ...tlsWarnings(values), ...(quiet ? [NO_LOG] : [])],
+    warnings: [...warnings, ...tlsWarnings(values), ...httpWarnings(values), ...(quiet ? [NO_LOG] : [])],
   };
 }
 
@@ -78,9 +80,12 @@ function serverOptions(values: OptionValues, logLevel: LogLevel): ServerOptions 
     jobRetries: values['job-retries'],
     jobHandlePrefix: values['job-handle-prefix'],
     workerWakeup: values['worker-wakeup'],
+    roundRobin: values['round-robin'],
     exceptions: values.exceptions,
     keepAliveMs: idleSeconds === KEEP_DEFAULT ? undefined : idleSeconds * SECOND_MS,
     logLevel,
+    http: httpOptions(values),
+    limits: limitsOf(values),
   };
 }
 

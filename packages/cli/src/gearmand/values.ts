@@ -30,6 +30,11 @@ export function logFormat(text: string): 'text' | 'json' {
   return text;
 }
 
+export function protocol(text: string): 'http' {
+  if (text.toLowerCase() !== 'http') throw new InvalidArgumentError('It must be http; there is no other.');
+  return 'http';
+}
+
 export function clientCertificates(text: string): 'require' | 'none' {
   if (text !== 'require' && text !== 'none') throw new InvalidArgumentError('It must be require or none.');
   return text;

@@ -8,6 +8,7 @@ import {
   logLevel,
   nonEmpty,
   port,
+  protocol,
   wakeup,
 } from './values.ts';
 
@@ -75,7 +76,7 @@ export const WORKING_OPTIONS = {
     fallback: 'auto',
     outcome: WORKS,
     differs:
-      'The default `auto` wakes as many workers as there are jobs, longest asleep first, and soon others when they do not answer. 0, the default of gearmand, wakes all.',
+      'The default `auto` wakes as many workers as there are jobs, longest asleep first, and soon others when they do not answer. 0, the default of gearmand, wakes all; another number that many, as there.',
   },
   exceptions: {
     help: 'send exceptions to all clients, asked for or not',
@@ -93,6 +94,23 @@ export const WORKING_OPTIONS = {
     fallback: '5',
     outcome: WORKS,
     differs: 'The default is 5 seconds. In gearmand 1.1 it has no effect on connections.',
+  },
+  protocol: {
+    short: 'r',
+    value: 'name',
+    parse: protocol,
+    help: 'http: take jobs over HTTP, too, without TLS and without a login',
+    outcome: WORKS,
+    differs:
+      'As there `http` is the only one. A job that fails is answered with status 502, not 200; connections may be used again; see the README of `@gearman/server`.',
+  },
+  'http-port': {
+    value: 'port',
+    parse: port,
+    help: 'TCP port of --protocol http, at the first address of --listen; 0 takes a free one',
+    fallback: '8080',
+    outcome: WORKS,
+    differs: 'Without `--protocol http` it has no effect, as there; here a warning says so.',
   },
   ssl: {
     help: 'encrypt every connection over TCP with TLS 1.2 or newer',

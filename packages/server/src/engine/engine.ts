@@ -1,4 +1,5 @@
 import { Departures } from './departures.ts';
+import { Effort } from './effort.ts';
 import { FunctionTable } from './function-table.ts';
 import type { GearmanFunction } from './gearman-function.ts';
 import type { Job } from './job.ts';
@@ -24,6 +25,8 @@ export interface EngineOptions {
   readonly requeue: 'head' | 'tail';
   readonly workerWakeup: WakeUpMode;
   readonly wakeupLookMs: number;
+  /** What becomes of a foreground job that no worker could run. */
+  readonly noWorker: 'queue' | 'fail';
   readonly maxFunctions: number;
   readonly maxFunctionsPerConnection: number;
   readonly maxJobs: number;
@@ -53,6 +56,7 @@ export class Engine {
   readonly #departures: Departures;
   readonly #submissions: Submissions;
   readonly #peers = new Set<Peer>();
+  readonly #effort = new Effort();
   #lastPeerId = 0;
 
   constructor(options: EngineOptions) {
@@ -61,9 +65,14 @@ export class Engine {
     this.#maxFunctionsPerConnection = options.maxFunctionsPerConnection;
     this.#jobs = new JobTable(options.handlePrefix);
     this.#timers = new JobTimers(clock);
-    this.#wakeUps = new WakeUps(options.workerWakeup, options.wakeupLookMs, () => clock.monotonicMs());
+    this.#wakeUps = new WakeUps(
+      options.workerWakeup,
+      options.wakeupLookMs,
+      () => clock.monotonicMs(),
+      this.#effort,
+    );
     this.#functions = new FunctionTable(options.maxFunctions, this.#wakeUps, observer);
-    this.#turns = new Turns(this.#functions);
+    this.#turns = new Turns(this.#functions, this.#effort);
     this.#life = new JobLife({
       functions: this.#functions,
       jobs: this.#jobs,
@@ -74,10 +83,10 @@ export class Engine {
       jobRetries: options.jobRetries,
       requeue: options.requeue,
     });
-    this.#registrations = new Registrations(this.#functions, this.#turns, this.#wakeUps);
+    this.#registrations = new Registrations(this.#functions, this.#turns, this.#wakeUps, this.#effort);
     this.#departures = new Departures(this.#life, watchers);
     this.#submissions = new Submissions(this.#functions, this.#jobs, this.#life, watchers, options);
-    this.reports = new Reports(this.#jobs, this.#life);
+    this.reports = new Reports(this.#jobs, this.#life, this.#effort);
   }
 
   // Connections
@@ -207,6 +216,7 @@ export class Engine {
   /** The function of exactly this name, or else all whose names differ only in letter case. */
   functionNames(name: string): string[] {
     if (this.#functions.get(name) !== undefined) return [name];
+    this.#effort.steps += this.#functions.size;
     const lower = name.toLowerCase();
     const names: string[] = [];
     for (const fn of this.#functions.values()) if (fn.name.toLowerCase() === lower) names.push(fn.name);
@@ -279,5 +289,10 @@ export class Engine {
 
   get sizeBytes(): number {
     return this.#submissions.sizeBytes;
+  }
+
+  /** What commands have cost since the start, beyond the usual; see {@link Effort}. */
+  get steps(): number {
+    return this.#effort.steps;
   }
 }

@@ -1,5 +1,5 @@
-import { GearmanFunction } from './gearman-function.ts';
-import type { Job, Priority } from './job.ts';
+import { GearmanFunction, NONE } from './gearman-function.ts';
+import { HIGH, type Job, LOW, NORMAL, type Priority } from './job.ts';
 import type { EngineObserver } from './observer.ts';
 import type { WakeUps } from './wake-ups.ts';
 
@@ -70,6 +70,18 @@ export class FunctionTable {
     return this.#ready[priority];
   }
 
+  /** How many functions have runnable jobs; one with several priorities counts several times. */
+  get readyCount(): number {
+    const [high, normal, low] = this.#ready;
+    return high.size + normal.size + low.size;
+  }
+
+  /** The most urgent priority of which there is a runnable job. */
+  get urgency(): Priority | typeof NONE {
+    const [high, normal, low] = this.#ready;
+    return high.size > 0 ? HIGH : normal.size > 0 ? NORMAL : low.size > 0 ? LOW : NONE;
+  }
+
   /** Appends a job to its queue, or puts it in front. */
   queue(job: Job, where: 'head' | 'tail' | 'due'): void {
     const { fn, priority } = job;
@@ -77,12 +89,15 @@ export class FunctionTable {
     if (where === 'tail') fn.pushBack(job);
     else if (where === 'head') fn.pushFront(job);
     else fn.pushDue(job);
+    if (priority < fn.urgency) fn.noteUrgency();
   }
 
   /** Takes a job out of its queue. */
   unqueue(job: Job): void {
     const { fn, priority } = job;
     fn.remove(job);
-    if (fn.ready(priority) === 0) this.#ready[priority].delete(fn);
+    if (fn.ready(priority) > 0) return;
+    this.#ready[priority].delete(fn);
+    if (priority === fn.urgency) fn.noteUrgency();
   }
 }

@@ -1,9 +1,11 @@
 import { type Alarm, AlarmHeap } from './alarm-heap.ts';
-import { type Job, NORMAL, type Priority } from './job.ts';
+import { HIGH, type Job, LOW, NORMAL, type Priority } from './job.ts';
 import { JobQueue } from './job-queue.ts';
 import type { Registration } from './peer.ts';
 
 const UNLIMITED = 0;
+/** Less urgent than any priority. */
+export const NONE = 3;
 
 /** A function: its queues, its sleeping workers, its counters. */
 export class GearmanFunction {
@@ -12,6 +14,8 @@ export class GearmanFunction {
   maxQueue: readonly [number, number, number] = [UNLIMITED, UNLIMITED, UNLIMITED];
   /** Jobs by coalescing key, from submit to end. */
   readonly uniques = new Map<string, Job>();
+  /** The most urgent priority of which a worker could take a job now; see {@link noteUrgency}. */
+  urgency: Priority | typeof NONE = NONE;
   running = 0;
   /** Epoch jobs before their time. */
   delayed = 0;
@@ -53,6 +57,12 @@ export class GearmanFunction {
   /** Jobs of one priority that a worker could take now. */
   ready(priority: Priority): number {
     return this.#queues[priority].size + (priority === NORMAL ? (this.#due?.size ?? 0) : 0);
+  }
+
+  /** Call after anything that changed what is {@link ready}. */
+  noteUrgency(): void {
+    this.urgency =
+      this.ready(HIGH) > 0 ? HIGH : this.ready(NORMAL) > 0 ? NORMAL : this.ready(LOW) > 0 ? LOW : NONE;
   }
 
   pushBack(job: Job): void {

@@ -18,13 +18,9 @@ export function keepPayload(bytes: Uint8Array): Payload {
   return copy;
 }
 
-let scratch: Buffer | undefined;
-
-/** The bytes of a payload. They may lie in memory that the next call reuses: copy or write them before that. */
+/** The bytes of a payload. Do not change them. */
 export function payloadBytes(payload: Payload): Uint8Array {
-  if (typeof payload !== 'string') return payload;
-  scratch ??= Buffer.allocUnsafeSlow(LARGEST_STRING_BYTES);
-  return scratch.subarray(0, scratch.write(payload, 0, 'latin1'));
+  return typeof payload === 'string' ? Buffer.from(payload, 'latin1') : payload;
 }
 
 /** What a payload takes, for the accounts. */

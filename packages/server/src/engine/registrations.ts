@@ -1,3 +1,4 @@
+import type { Effort } from './effort.ts';
 import type { FunctionTable } from './function-table.ts';
 import type { GearmanFunction } from './gearman-function.ts';
 import { type Peer, Registration } from './peer.ts';
@@ -9,11 +10,13 @@ export class Registrations {
   readonly #functions: FunctionTable;
   readonly #turns: Turns;
   readonly #wakeUps: WakeUps;
+  readonly #effort: Effort;
 
-  constructor(functions: FunctionTable, turns: Turns, wakeUps: WakeUps) {
+  constructor(functions: FunctionTable, turns: Turns, wakeUps: WakeUps, effort: Effort) {
     this.#functions = functions;
     this.#turns = turns;
     this.#wakeUps = wakeUps;
+    this.#effort = effort;
   }
 
   /** A connection runs a function, or does so once more. */
@@ -35,6 +38,7 @@ export class Registrations {
   /** Removes all registrations of one function: no job that is given back afterwards wakes who gives it back. */
   remove(peer: Peer, fn: GearmanFunction): void {
     for (let twin = peer.registrations?.get(fn); twin !== undefined; twin = twin.olderTwin) {
+      this.#effort.steps++;
       this.#turns.remove(twin);
       fn.removeSleeper(twin);
       peer.registrationCount--;

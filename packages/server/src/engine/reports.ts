@@ -1,28 +1,34 @@
 import { leadingUint32 } from '../decimal.ts';
+import type { Effort } from './effort.ts';
 import type { Job } from './job.ts';
 import type { JobLife } from './job-life.ts';
 import type { JobTable } from './job-table.ts';
 import type { Peer, PeerPort } from './peer.ts';
 
+/** What one more client that is told costs. */
+const STEPS_PER_WATCHER = 8;
+
 /** What workers say about the jobs they run. Each method returns false when this connection has no such job. */
 export class Reports {
   readonly #jobs: JobTable;
   readonly #life: JobLife;
+  readonly #effort: Effort;
 
-  constructor(jobs: JobTable, life: JobLife) {
+  constructor(jobs: JobTable, life: JobLife, effort: Effort) {
     this.#jobs = jobs;
     this.#life = life;
+    this.#effort = effort;
   }
 
   data(peer: Peer, handle: string, data: Uint8Array): boolean {
-    const job = this.#runningJob(peer, handle);
+    const job = this.#reportedJob(peer, handle);
     if (job === undefined) return false;
     for (let to = job.watchers; to !== undefined; to = to.nextOfJob) to.peer.port.data(handle, data);
     return true;
   }
 
   warning(peer: Peer, handle: string, data: Uint8Array): boolean {
-    const job = this.#runningJob(peer, handle);
+    const job = this.#reportedJob(peer, handle);
     if (job === undefined) return false;
     for (let to = job.watchers; to !== undefined; to = to.nextOfJob) to.peer.port.warning(handle, data);
     return true;
@@ -30,7 +36,7 @@ export class Reports {
 
   /** The numbers are kept as unsigned 32-bit integers and passed on as they are. */
   status(peer: Peer, handle: string, numerator: string, denominator: string): boolean {
-    const job = this.#runningJob(peer, handle);
+    const job = this.#reportedJob(peer, handle);
     if (job === undefined) return false;
     job.numerator = leadingUint32(numerator);
     job.denominator = leadingUint32(denominator);
@@ -41,7 +47,7 @@ export class Reports {
   }
 
   complete(peer: Peer, handle: string, data: Uint8Array): boolean {
-    const job = this.#runningJob(peer, handle);
+    const job = this.#reportedJob(peer, handle);
     if (job === undefined) return false;
     for (let to = job.watchers; to !== undefined; to = to.nextOfJob) to.peer.port.complete(handle, data);
     this.#life.finish(job, 'complete');
@@ -49,7 +55,7 @@ export class Reports {
   }
 
   fail(peer: Peer, handle: string): boolean {
-    const job = this.#runningJob(peer, handle);
+    const job = this.#reportedJob(peer, handle);
     if (job === undefined) return false;
     for (let to = job.watchers; to !== undefined; to = to.nextOfJob) to.peer.port.fail(handle);
     this.#life.finish(job, 'fail');
@@ -58,7 +64,7 @@ export class Reports {
 
   /** Ends the job. Clients that did not ask for exceptions are told that it failed. */
   exception(peer: Peer, handle: string, data: Uint8Array): boolean {
-    const job = this.#runningJob(peer, handle);
+    const job = this.#reportedJob(peer, handle);
     if (job === undefined) return false;
     for (let to = job.watchers; to !== undefined; to = to.nextOfJob) {
       if (to.peer.exceptions) to.peer.port.exception(handle, data);
@@ -75,6 +81,13 @@ export class Reports {
       if (test(to.peer.port)) return to.peer.port;
     }
     return undefined;
+  }
+
+  /** The job, all of whose clients are about to be told something. */
+  #reportedJob(peer: Peer, handle: string): Job | undefined {
+    const job = this.#runningJob(peer, handle);
+    if (job !== undefined) this.#effort.steps += job.watcherCount * STEPS_PER_WATCHER;
+    return job;
   }
 
   #runningJob(peer: Peer, handle: string): Job | undefined {

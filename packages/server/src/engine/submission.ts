@@ -18,6 +18,7 @@ export type SubmitRefusal =
   | 'unique-in-stream'
   | 'reducer-too-large'
   | 'too-many-functions'
+  | 'no-worker'
   | 'queue-full'
   | 'too-many-jobs'
   | 'memory-full'

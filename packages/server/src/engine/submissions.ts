@@ -12,13 +12,20 @@ const WATCHER_BYTES = 100;
 /** Everything a worker says is sent to each of them. */
 const MAX_WATCHERS_PER_JOB = 10_000;
 
+/** What {@link Submissions} heeds. */
+export interface SubmissionOptions {
+  readonly noWorker: 'queue' | 'fail';
+  readonly maxJobs: number;
+  readonly maxQueueBytes: number;
+}
+
 /** What may be submitted, and whether a job comes of it. */
 export class Submissions {
   readonly #functions: FunctionTable;
   readonly #jobs: JobTable;
   readonly #life: JobLife;
   readonly #watchers: Watchers;
-  readonly #limits: { readonly maxJobs: number; readonly maxQueueBytes: number };
+  readonly #options: SubmissionOptions;
   /** Nothing is accepted any more. */
   draining = false;
 
@@ -27,13 +34,13 @@ export class Submissions {
     jobs: JobTable,
     life: JobLife,
     watchers: Watchers,
-    limits: { readonly maxJobs: number; readonly maxQueueBytes: number },
+    options: SubmissionOptions,
   ) {
     this.#functions = functions;
     this.#jobs = jobs;
     this.#life = life;
     this.#watchers = watchers;
-    this.#limits = limits;
+    this.#options = options;
   }
 
   /** What all jobs and the clients that wait for them take. */
@@ -51,8 +58,10 @@ export class Submissions {
     if (fn === undefined) return 'too-many-functions';
     const twin = findTwin(fn, uniqueId, workload);
     if (twin !== undefined) return this.#join(twin, peer, background);
-    if (this.#jobs.size >= this.#limits.maxJobs) return 'too-many-jobs';
-    if (this.sizeBytes + workload.length > this.#limits.maxQueueBytes) return 'memory-full';
+    const isOrphan = !background && fn.registrationCount === 0;
+    if (isOrphan && this.#options.noWorker === 'fail') return 'no-worker';
+    if (this.#jobs.size >= this.#options.maxJobs) return 'too-many-jobs';
+    if (this.sizeBytes + workload.length > this.#options.maxQueueBytes) return 'memory-full';
     const limit = fn.maxQueue[priority];
     if (limit > 0 && fn.total >= limit) return 'queue-full';
     const number = this.#jobs.takeNumber();
@@ -64,7 +73,7 @@ export class Submissions {
 
   /** The job is there already: a foreground submit waits for it, too, a background one makes it stay. */
   #join(twin: Job, peer: Peer, background: boolean): Job | SubmitRefusal {
-    if (this.sizeBytes > this.#limits.maxQueueBytes) return 'memory-full';
+    if (this.sizeBytes > this.#options.maxQueueBytes) return 'memory-full';
     if (background) {
       twin.background = true;
     } else {

@@ -1,5 +1,6 @@
+import type { Effort } from './effort.ts';
 import type { FunctionTable } from './function-table.ts';
-import type { GearmanFunction } from './gearman-function.ts';
+import { type GearmanFunction, NONE } from './gearman-function.ts';
 import { HIGH, type Job, LOW, NORMAL, type Priority } from './job.ts';
 import type { Peer, Registration } from './peer.ts';
 
@@ -13,11 +14,13 @@ const MOST_URGENT_FIRST: readonly Priority[] = [HIGH, NORMAL, LOW];
  */
 export class Turns {
   readonly #functions: FunctionTable;
+  readonly #effort: Effort;
   #lastTurn = 0;
   #newest = 0;
 
-  constructor(functions: FunctionTable) {
+  constructor(functions: FunctionTable, effort: Effort) {
     this.#functions = functions;
+    this.#effort = effort;
   }
 
   /** Puts a new registration in front. */
@@ -42,29 +45,47 @@ export class Turns {
 
   /** The job whose turn it is, still in its queue. */
   next(peer: Peer): Job | undefined {
-    for (const priority of MOST_URGENT_FIRST) {
-      const registration = this.#find(peer, priority);
-      if (registration === undefined) continue;
-      this.#hadItsTurn(registration);
-      return registration.fn.peek(priority);
-    }
-    return undefined;
+    const registration = this.#find(peer);
+    if (registration === undefined) return undefined;
+    this.#hadItsTurn(registration);
+    const { urgency } = registration.fn;
+    return urgency === NONE ? undefined : registration.fn.peek(urgency);
   }
 
   /** True when a job waits that this connection could run. */
   hasNext(peer: Peer): boolean {
-    return MOST_URGENT_FIRST.some((priority) => this.#find(peer, priority) !== undefined);
+    return this.#find(peer) !== undefined;
   }
 
-  #find(peer: Peer, priority: Priority): Registration | undefined {
-    const ready = this.#functions.ready(priority);
-    if (ready.size === 0) return undefined;
+  #find(peer: Peer): Registration | undefined {
+    const { readyCount } = this.#functions;
+    if (readyCount === 0) return undefined;
     // Whichever is shorter: the connection's functions, or the functions with jobs.
-    if (ready.size < peer.registrationCount) return earliest(peer, ready);
-    let registration = peer.firstTurn;
-    while (registration !== undefined && registration.fn.ready(priority) === 0)
-      registration = registration.nextTurn;
-    return registration;
+    return readyCount < peer.registrationCount ? this.#findReady(peer) : this.#findOwn(peer);
+  }
+
+  /** Goes through the functions with jobs. */
+  #findReady(peer: Peer): Registration | undefined {
+    for (const priority of MOST_URGENT_FIRST) {
+      const ready = this.#functions.ready(priority);
+      this.#effort.steps += ready.size;
+      const registration = earliest(peer, ready);
+      if (registration !== undefined) return registration;
+    }
+    return undefined;
+  }
+
+  /** Goes through the connection's functions. */
+  #findOwn(peer: Peer): Registration | undefined {
+    const { urgency } = this.#functions;
+    let best: Registration | undefined;
+    for (let next = peer.firstTurn; next !== undefined; next = next.nextTurn) {
+      this.#effort.steps++;
+      if (next.fn.urgency < (best?.fn.urgency ?? NONE)) best = next;
+      // Nothing can be more urgent.
+      if (best?.fn.urgency === urgency) break;
+    }
+    return best;
   }
 
   #hadItsTurn(registration: Registration): void {

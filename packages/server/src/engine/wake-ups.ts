@@ -1,4 +1,5 @@
 import { AlarmHeap } from './alarm-heap.ts';
+import type { Effort } from './effort.ts';
 import type { GearmanFunction } from './gearman-function.ts';
 import type { Peer } from './peer.ts';
 
@@ -16,13 +17,15 @@ export class WakeUps {
   readonly #mode: WakeUpMode;
   readonly #lookAfterMs: number;
   readonly #monotonicMs: () => number;
+  readonly #effort: Effort;
   readonly #looks = new AlarmHeap<GearmanFunction>();
   #sleepers = 0;
 
-  constructor(mode: WakeUpMode, lookAfterMs: number, monotonicMs: () => number) {
+  constructor(mode: WakeUpMode, lookAfterMs: number, monotonicMs: () => number, effort: Effort) {
     this.#mode = mode;
     this.#lookAfterMs = lookAfterMs;
     this.#monotonicMs = monotonicMs;
+    this.#effort = effort;
   }
 
   /** How many connections sleep. */
@@ -40,6 +43,7 @@ export class WakeUps {
     this.#release(peer);
     peer.sleep = 'asleep';
     this.#sleepers++;
+    this.#effort.steps += peer.registrationCount;
     for (let turn = peer.firstTurn; turn !== undefined; turn = turn.nextTurn) turn.fn.addSleeper(turn);
   }
 
@@ -74,17 +78,16 @@ export class WakeUps {
     while (fn.waking < runnable && fn.firstSleeper !== undefined) this.#wake(fn.firstSleeper.peer, fn);
   }
 
-  /** Looks again at functions whose woken workers have not answered. */
+  /** Looks again at functions for which workers were woken: whoever has not come by now is not waited for. */
   advance(): void {
     const now = this.#monotonicMs();
     for (let look = this.#looks.takeDue(now); look !== undefined; look = this.#looks.takeDue(now)) {
       const fn = look.target;
       fn.look = undefined;
-      const late = fn.waking;
       fn.wakeRound++;
       fn.waking = 0;
-      const needed = Math.min(late, fn.runnable);
-      for (let i = 0; i < needed && fn.firstSleeper !== undefined; i++) this.#wake(fn.firstSleeper.peer, fn);
+      for (let left = fn.runnable; left > 0 && fn.firstSleeper !== undefined; left--)
+        this.#wake(fn.firstSleeper.peer, fn);
     }
   }
 
@@ -106,6 +109,7 @@ export class WakeUps {
 
   #leaveSleepers(peer: Peer): void {
     this.#sleepers--;
+    this.#effort.steps += peer.registrationCount;
     for (let turn = peer.firstTurn; turn !== undefined; turn = turn.nextTurn) turn.fn.removeSleeper(turn);
   }
 

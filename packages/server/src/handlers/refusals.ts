@@ -5,6 +5,7 @@ import type { LimitName } from '../net/limit-log.ts';
 /** ERROR packets that gearmand does not have, for what gearmand leaves unanswered or has no limit for. */
 export const OWN_ERRORS = {
   badEpoch: { code: 'INVALID_ARGUMENT', text: 'The time of the job does not fit in 64 bits' },
+  noWorker: { code: 'NO_WORKER', text: 'No worker has registered the function' },
   tooManyFunctions: { code: 'TOO_MANY_FUNCTIONS', text: 'No more functions are accepted' },
   shuttingDown: { code: 'SHUTTING_DOWN', text: 'The server is shutting down and accepts no jobs' },
   /** Word for word what abraxas answers. */
@@ -25,6 +26,7 @@ export const REFUSALS: { readonly [R in SubmitRefusal | RegisterRefusal]: Refusa
   // gearmand says so of reducers, too.
   'reducer-too-large': { error: SERVER_ERRORS.uniqueTooLarge },
   'unique-in-stream': { error: OWN_ERRORS.uniqueInStream },
+  'no-worker': { error: OWN_ERRORS.noWorker },
   'queue-full': { error: SERVER_ERRORS.queueFull },
   'too-many-jobs': { error: SERVER_ERRORS.queueFull, limit: 'maxJobs' },
   'memory-full': { error: SERVER_ERRORS.queueFull, limit: 'maxQueueBytes' },

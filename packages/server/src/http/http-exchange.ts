@@ -21,6 +21,7 @@ const STATUS: { readonly [R in SubmitRefusal]: number } = {
   'unique-too-large': 400,
   'reducer-too-large': 400,
   'unique-in-stream': 400,
+  'no-worker': 503,
   'queue-full': 503,
   'too-many-jobs': 503,
   'memory-full': 503,

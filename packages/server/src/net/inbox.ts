@@ -3,6 +3,7 @@ import type { InputHolder } from './input-budget.ts';
 import type { Watched } from './progress-watch.ts';
 import type { ServerContext } from './server-context.ts';
 import type { Transport } from './transport.ts';
+import { STEPS_PER_PACKET } from './turn.ts';
 
 /** Whose messages an inbox reads. */
 export interface InboxOwner extends Watched {
@@ -14,9 +15,9 @@ export interface InboxOwner extends Watched {
   goOnNextTurn(): void;
 }
 
-/** What one session may do in one turn while others wait: so many packets, or a few text lines, which may search. */
-const WORK_PER_TURN = 4096;
-const WORK_OF_A_LINE = 1024;
+/** Messages that are made of bytes at a time: they take more memory than the bytes. */
+const MESSAGES_AT_A_TIME = 256;
+const NO_MESSAGES: readonly StreamMessage[] = [];
 
 /** The messages of one peer, in order. While they may not be handled, the peer's bytes are not read either. */
 export class Inbox implements InputHolder {
@@ -24,9 +25,16 @@ export class Inbox implements InputHolder {
   readonly #transport: Transport;
   readonly #owner: InboxOwner;
   readonly #parser: StreamParser;
+  /** Bytes that came and no message was made of yet, from an offset on. */
+  #chunk: Uint8Array | undefined;
+  #chunkAt = 0;
+  #hasCompleted = false;
   /** Messages that wait, and how many of them are done. */
-  #messages: StreamMessage[] = [];
+  #messages: readonly StreamMessage[] = NO_MESSAGES;
   #handled = 0;
+  /** Steps that it took beyond what it was allowed, to be made up for in later turns. */
+  #owedSteps = 0;
+  #isCutShort = false;
   #busy = false;
   /** Why reading is paused: messages wait, or there is no memory for a larger part of one. */
   #blocked = false;
@@ -48,7 +56,7 @@ export class Inbox implements InputHolder {
 
   /** True when no message waits. */
   get empty(): boolean {
-    return this.#messages.length === 0;
+    return this.#messages.length === 0 && this.#chunk === undefined;
   }
 
   /** True while an unfinished message has a time limit. */
@@ -65,12 +73,11 @@ export class Inbox implements InputHolder {
 
   read(chunk: Uint8Array): void {
     this.#heard = true;
-    const messages = this.#parser.push(chunk);
-    this.#watchMessage(messages.length > 0);
-    if (messages.length > 0) {
-      this.#messages = this.empty ? messages : this.#messages.concat(messages);
-      this.goOn();
-    }
+    // What was on its way when reading was paused.
+    const rest = this.#chunk?.subarray(this.#chunkAt);
+    this.#chunk = rest === undefined ? chunk : Buffer.concat([rest, chunk]);
+    this.#chunkAt = 0;
+    this.goOn();
   }
 
   /** Handles what may be handled. */
@@ -90,7 +97,8 @@ export class Inbox implements InputHolder {
 
   /** Forgets everything: the peer is gone. */
   drop(): void {
-    this.#messages = [];
+    this.#chunk = undefined;
+    this.#messages = NO_MESSAGES;
     this.#handled = 0;
     this.#messageSince = undefined;
     if (this.#heldBytes > 0) this.#context.input.shrink(this, this.#heldBytes);
@@ -104,22 +112,49 @@ export class Inbox implements InputHolder {
     return this.#messageSince === undefined || this.#paused ? 0 : now - this.#messageSince;
   }
 
+  /** Handles everything that is here. @returns false when something has to wait */
   #handleAll(): boolean {
-    const messages = this.#messages;
-    for (let work = 0; this.#handled < messages.length; this.#handled++) {
-      if (!this.#owner.ready) return false;
-      if (work >= WORK_PER_TURN) {
-        this.#owner.goOnNextTurn();
-        return false;
-      }
-      const message = messages[this.#handled];
-      if (message === undefined) continue;
-      if (!this.#owner.handle(message)) return false;
-      work += message.type === 'TEXT' ? WORK_OF_A_LINE : 1;
+    const { engine, turn } = this.#context;
+    const allowance = turn.allowance(this.#isCutShort);
+    const owedSteps = this.#owedSteps;
+    const stepsBefore = engine.steps;
+    let ownSteps = 0;
+    let steps = 0;
+    let message = this.#next();
+    while (message !== undefined && owedSteps + steps < allowance && this.#owner.ready) {
+      if (!this.#owner.handle(message)) break;
+      this.#handled++;
+      ownSteps += STEPS_PER_PACKET;
+      steps = ownSteps + engine.steps - stepsBefore;
+      message = this.#next();
     }
-    this.#messages = [];
+    this.#owedSteps = Math.max(0, owedSteps + steps - allowance);
+    this.#isCutShort = message !== undefined && owedSteps + steps >= allowance;
+    if (this.#isCutShort) this.#owner.goOnNextTurn();
+    turn.spend(steps, this.#isCutShort);
+    return message === undefined;
+  }
+
+  /** The message that comes next, made of what has come if need be. */
+  #next(): StreamMessage | undefined {
+    return this.#messages[this.#handled] ?? this.#parse();
+  }
+
+  #parse(): StreamMessage | undefined {
+    this.#messages = NO_MESSAGES;
     this.#handled = 0;
-    return true;
+    const chunk = this.#chunk;
+    if (chunk === undefined) return undefined;
+    const messages: StreamMessage[] = [];
+    this.#chunkAt = this.#parser.pushSome(chunk, this.#chunkAt, messages, MESSAGES_AT_A_TIME);
+    this.#hasCompleted ||= messages.length > 0;
+    if (this.#chunkAt === chunk.length) {
+      this.#chunk = undefined;
+      this.#watchMessage(this.#hasCompleted);
+      this.#hasCompleted = false;
+    }
+    this.#messages = messages;
+    return messages[0];
   }
 
   #pauseOrResume(): void {

@@ -10,7 +10,7 @@ export interface ServerAddress {
   readonly port: number | undefined;
 }
 
-type Where = Pick<CheckedListenOptions, 'port' | 'host' | 'path' | 'backlog'>;
+type Where = Pick<CheckedListenOptions, 'port' | 'host' | 'path' | 'fd' | 'backlog'>;
 
 /** Opens one listener and waits until it accepts. @throws ListenError `ERR_GEARMAN_LISTEN` */
 export async function listen(where: Where, onConnection: (socket: Socket) => void): Promise<Server> {
@@ -23,11 +23,12 @@ export async function listen(where: Where, onConnection: (socket: Socket) => voi
 
 /** Waits until a listener accepts. @throws ListenError `ERR_GEARMAN_LISTEN` */
 export function openListener(server: Server, where: Where): Promise<void> {
-  const { port, host, path, backlog } = where;
+  const { port, host, path, fd, backlog } = where;
+  const place = fd !== undefined ? { fd } : path !== undefined ? { path } : { port, host };
   return new Promise((resolve, reject) => {
     const onError = (error: Error): void => reject(describe(error, where));
     server.once('error', onError);
-    server.listen(path === undefined ? { port, host, backlog } : { path, backlog }, () => {
+    server.listen({ ...place, backlog }, () => {
       server.off('error', onError);
       resolve();
     });
@@ -47,8 +48,8 @@ export function addressOf(listener: Server): ServerAddress {
   return { host: address.address, port: address.port };
 }
 
-function describe(error: NodeJS.ErrnoException, { port, host, path }: Where): ListenError {
-  const where = path ?? `${host}:${port}`;
+function describe(error: NodeJS.ErrnoException, { port, host, path, fd }: Where): ListenError {
+  const where = fd === undefined ? (path ?? `${host}:${port}`) : `descriptor ${fd}`;
   const why = REASONS[error.code ?? ''] ?? error.message;
   return new ListenError(`cannot listen on ${where}: ${why}`, { cause: error });
 }
@@ -56,6 +57,7 @@ function describe(error: NodeJS.ErrnoException, { port, host, path }: Where): Li
 const REASONS: Readonly<Record<string, string>> = {
   EADDRINUSE: 'the address is in use; does another job server run there?',
   EACCES: 'no permission; ports below 1024 need privileges',
+  EINVAL: 'it is not open, or no socket',
   EADDRNOTAVAIL: 'this machine has no such address',
   ENOTFOUND: 'the host name is unknown',
 };

@@ -16,7 +16,9 @@ import type { TurnTask } from './turn.ts';
 /** Pieces of a long answer, made as the peer takes them. */
 export type Listing = Iterator<string, unknown, unknown>;
 
-const LINES_PER_SLICE = 500;
+/** How much of a long answer is made at a time, and what a line of it costs. */
+const MOST_LINES_PER_TURN = 500;
+const STEPS_PER_LINE = 16;
 const LINGER_MS = 1000;
 const NOOP: Packet = { type: 'NOOP', magic: 'RES' };
 
@@ -288,8 +290,10 @@ export class Session implements PeerPort, TurnTask, InboxOwner, OutboxOwner, Pro
     const listing = this.#listing;
     // With too much waiting it goes on when the peer has read.
     if (listing === undefined || this.#outbox.congested) return;
+    const { turn } = this.context;
+    const most = Math.min(MOST_LINES_PER_TURN, Math.ceil(turn.allowance(false) / STEPS_PER_LINE));
     let text = '';
-    for (let i = 0; i < LINES_PER_SLICE; i++) {
+    for (let i = 0; i < most; i++) {
       const line = listing.next();
       if (line.done === true) {
         this.#listing = undefined;
@@ -297,6 +301,7 @@ export class Session implements PeerPort, TurnTask, InboxOwner, OutboxOwner, Pro
       }
       text += line.value;
     }
+    turn.spend(most * STEPS_PER_LINE, this.#listing !== undefined);
     if (text !== '') this.sendText(text);
     if (this.#listing === undefined) this.#goOn();
     else this.#joinTurn();

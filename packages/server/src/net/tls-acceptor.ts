@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { Clock, Logger, Timer } from '@gearman/events';
 import { loadServerTls, type ServerTls, type ServerTlsOptions } from '../tls-options.ts';
+import type { LimitName } from './limit-log.ts';
 import { RefusalLog } from './refusal-log.ts';
 
 /** Whom an acceptor works for. */
@@ -12,7 +13,8 @@ export interface TlsAcceptorOwner {
   /** How long a handshake may take from the connect, in milliseconds. */
   readonly handshakeTimeoutMs: number;
   onSecure(socket: TLSSocket, address: string): void;
-  onFailure(address: string, reason: string): void;
+  /** @param limit the limit that the handshake met, if it met one; then the owner logs it */
+  onFailure(address: string, reason: string, limit?: LimitName): void;
 }
 
 interface Handshake {
@@ -71,7 +73,11 @@ export class TlsAcceptor {
   accept(raw: Socket, address: string): void {
     const { clock, handshakeTimeoutMs } = this.#owner;
     const onTimer = (): void => {
-      this.#fail(raw, `did not finish the TLS handshake within ${handshakeTimeoutMs} ms`);
+      this.#fail(
+        raw,
+        `did not finish the TLS handshake within ${handshakeTimeoutMs} ms`,
+        'handshakeTimeoutMs',
+      );
       raw.destroy();
     };
     // Why it closed is sometimes told only after that it did.
@@ -111,13 +117,13 @@ export class TlsAcceptor {
     else this.#owner.onSecure(socket, handshake.address);
   }
 
-  #fail(raw: Socket, reason: string): void {
+  #fail(raw: Socket, reason: string, limit?: LimitName): void {
     const handshake = this.#end(raw);
     if (handshake === undefined) return;
     const { address } = handshake;
     this.#failures++;
-    this.#log.warn({ address }, `a peer ${reason}`);
-    this.#owner.onFailure(address, reason);
+    if (limit === undefined) this.#log.warn({ address }, `a peer ${reason}`);
+    this.#owner.onFailure(address, reason, limit);
   }
 
   #end(raw: Socket): Handshake | undefined {

@@ -37,20 +37,24 @@ export const AVOIDED: readonly string[] = [
 export const INTENDED_DIFFERENCES: readonly IntendedDifference[] = [
   {
     name: 'no stray NUL',
+    kind: 'defect',
     reason: 'gearmand puts a NUL behind the handle of a WORK_FAIL that stands in for an exception',
     explain: (_scene, _action, { theirs }) =>
       rewrite(theirs, (message) => message.replace(/^(WORK_FAIL job\d+)\\u0000$/, '$1')) ? GO_ON : 'no',
   },
   {
     name: 'escaped names',
+    kind: 'defect',
     reason:
       'gearmand prints blanks and tabs in client ids as they are, so that readers take them for separators',
     explain: (_scene, _action, { ours }) => (rewrite(ours, withoutEscapes) ? GO_ON : 'no'),
   },
   {
     name: 'order in workers',
+    kind: 'choice',
     reason:
-      'gearmand with --round-robin lists functions in the order of their turns; ours the newest first, always',
+      'gearmand with --round-robin lists functions in the order of their turns; ours the newest first, as gearmand without ' +
+      'it, so that the listing does not change with every job',
     explain: (_scene, _action, { theirs, ours }) => {
       const changed = [rewrite(theirs, sortFunctions), rewrite(ours, sortFunctions)];
       return changed.includes(true) ? GO_ON : 'no';
@@ -58,7 +62,9 @@ export const INTENDED_DIFFERENCES: readonly IntendedDifference[] = [
   },
   {
     name: 'ALL_YOURS',
-    reason: 'gearmand knows the packet and refuses it; ours has nothing against it',
+    kind: 'choice',
+    reason:
+      'gearmand knows the packet and refuses it; it only promises something, so that there is nothing to refuse',
     explain: (_scene, { slot, requests }, { theirs }) => {
       const refused = requests.filter(
         (request) =>
@@ -74,7 +80,10 @@ export const INTENDED_DIFFERENCES: readonly IntendedDifference[] = [
   },
   {
     name: 'last words',
-    reason: 'gearmand closes the connection after an unknown packet type without a word; ours says why',
+    kind: 'choice',
+    reason:
+      'gearmand closes the connection after an unknown packet type without a word; ours says why first, so that the peer ' +
+      'can tell its own mistake from a lost server',
     explain: (_scene, { type }, { ours }) => {
       if (type !== 'offend') return 'no';
       return rewrite(ours, (message) => (message === NOT_EXPECTED ? undefined : message)) ? GO_ON : 'no';
@@ -82,8 +91,10 @@ export const INTENDED_DIFFERENCES: readonly IntendedDifference[] = [
   },
   {
     name: 'a payload is no unique id',
+    kind: 'choice',
     reason:
-      'in gearmand a submit with the id "-" merges into a job whose own unique id equals the payload of both',
+      'in gearmand a submit with the id "-" merges into a job whose own unique id equals the payload of both; ids and ' +
+      'payloads are equal by accident then, and whoever chose the id asked for no company of that kind',
     explain: ({ ledger }, { slot, requests }, outcome) => {
       const isDash = requests.some(
         (each) => each.type === 'submit' && each.uniqueId === '-' && each.workload === 'u',
@@ -96,6 +107,7 @@ export const INTENDED_DIFFERENCES: readonly IntendedDifference[] = [
   },
   {
     name: 'jobs of a later time wake nobody',
+    kind: 'defect',
     reason: 'gearmand sends sleeping workers a NOOP for a job that cannot run yet; ours when it is due',
     explain: (_scene, { requests }, outcome) => {
       const isSubmit = requests.some((request) => request.type === 'submit' && isLater(request));
@@ -105,6 +117,7 @@ export const INTENDED_DIFFERENCES: readonly IntendedDifference[] = [
   },
   {
     name: 'jobs of a later time hide nothing',
+    kind: 'defect',
     reason: 'in gearmand jobs of lower priority starve behind a job that is not due yet',
     explain: ({ ledger }, { slot }, outcome) => {
       const { theirs, ours } = firstDifference(outcome, slot);
@@ -116,6 +129,7 @@ export const INTENDED_DIFFERENCES: readonly IntendedDifference[] = [
   },
   {
     name: 'priority across functions',
+    kind: 'gearmand 2.0',
     reason:
       'gearmand 1.1.20 looks at one function after the other; ours, like 2.0, at the most urgent job of all',
     explain: ({ ledger }, { slot }, outcome) => {
@@ -127,8 +141,10 @@ export const INTENDED_DIFFERENCES: readonly IntendedDifference[] = [
   },
   {
     name: 'order of jobs that come back',
+    kind: 'choice',
     reason:
-      'in gearmand a connection loses its jobs registration by registration; in ours the newest job first',
+      'in gearmand a connection loses its jobs registration by registration; in ours the newest job first, however often ' +
+      'it said CAN_DO: that decides about jobs of one function only if the connection registered it twice',
     explain: ({ ledger }, { slot }, outcome) => {
       if (ledger.runBy(slot).length > 1 && sameInAnotherOrder(outcome)) return GO_ON;
       const { theirs, ours } = firstDifference(outcome, slot);
@@ -139,8 +155,10 @@ export const INTENDED_DIFFERENCES: readonly IntendedDifference[] = [
   },
   {
     name: 'no NOOP for the own job',
+    kind: 'choice',
     reason:
-      'in gearmand a sleeping connection that withdraws a function is woken for the job that it gives back',
+      'in gearmand a sleeping connection that withdraws a function is woken for the job that it gives back, and finds ' +
+      'NO_JOB',
     explain: ({ ledger }, { slot, requests }, outcome) => {
       const withdraws = requests.some(({ type }) => type === 'cant-do' || type === 'reset-abilities');
       const isWoken = differingNoops(outcome, 'theirs').includes(slot);
@@ -150,8 +168,10 @@ export const INTENDED_DIFFERENCES: readonly IntendedDifference[] = [
   },
   {
     name: 'PRE_SLEEP after NOOP',
+    kind: 'choice',
     reason:
-      'gearmand sends no second NOOP before a grab; ours takes PRE_SLEEP for the wish to be woken again',
+      'gearmand sends no second NOOP before a grab, so that a worker that sleeps again without one is never woken and the ' +
+      'job stays; ours takes PRE_SLEEP for the wish to be woken again',
     explain: ({ ledger }, _action, outcome) => {
       const slots = differingNoops(outcome, 'ours').filter((slot) => ledger.sleepOf(slot).noopSent);
       return slots.length > 0 ? settleNoops(outcome, slots, []) : 'no';
@@ -159,9 +179,10 @@ export const INTENDED_DIFFERENCES: readonly IntendedDifference[] = [
   },
   {
     name: 'awake after an answered PRE_SLEEP',
+    kind: 'choice',
     reason:
-      'a connection that sleeps and sends PRE_SLEEP again when a job waits is answered by NOOP; gearmand then still takes ' +
-      'it for asleep and sends one more for the next job',
+      'a connection that sleeps and sends PRE_SLEEP again when a job waits is answered by NOOP; gearmand, against its own ' +
+      'rule, then still takes it for asleep and sends one more for the next job',
     explain: ({ ledger }, _action, outcome) => {
       const slots = differingNoops(outcome, 'theirs').filter((slot) => {
         const { asleep, answered } = ledger.sleepOf(slot);
@@ -172,6 +193,7 @@ export const INTENDED_DIFFERENCES: readonly IntendedDifference[] = [
   },
   {
     name: 'create function ended by LF',
+    kind: 'defect',
     reason: 'gearmand cuts two bytes off the line, whatever they are, and creates a function of another name',
     isInState: async (scene, { requests }) => {
       const [request] = requests;
@@ -185,34 +207,40 @@ export const INTENDED_DIFFERENCES: readonly IntendedDifference[] = [
   },
   {
     name: 'abandoned jobs are gone',
+    kind: 'defect',
     reason:
       'gearmand keeps jobs that were cancelled, or that nobody waits for, until a worker comes upon them',
     explain: explainDoomedListing,
   },
   {
     name: 'cancelled for good',
+    kind: 'defect',
     reason:
       'gearmand passes on what the worker says of a cancelled job, although its clients were told that it failed',
     explain: explainForwarding,
   },
   {
     name: 'cancelled once',
+    kind: 'defect',
     reason: 'a job that has been cancelled or abandoned is no job any more; gearmand cancels it again',
     explain: explainDoomedCancel,
   },
   {
     name: 'no merging into abandoned jobs',
+    kind: 'defect',
     reason:
       'in gearmand a submit that merges into an abandoned job is never run; it also counts for the queue limit',
     explain: explainDoomedSubmit,
   },
   {
     name: 'no NOOP for abandoned jobs',
+    kind: 'defect',
     reason: 'gearmand wakes workers for an abandoned job that lost its worker, and then does not run it',
     explain: explainDoomedNoop,
   },
   {
     name: 'background jobs survive their clients',
+    kind: 'defect',
     reason:
       'a job that was ever submitted as background runs although its foreground clients have gone, and a foreground job ' +
       'is wanted again when another client merges into it; gearmand gives up both',
@@ -220,6 +248,7 @@ export const INTENDED_DIFFERENCES: readonly IntendedDifference[] = [
   },
   {
     name: 'stored after a background merge',
+    kind: 'defect',
     reason:
       'a foreground job into which a background submit merged is as much worth keeping as a background job',
     explain: ({ ledger }, _action, { theirs }) =>
@@ -234,6 +263,7 @@ export const INTENDED_DIFFERENCES: readonly IntendedDifference[] = [
   },
   {
     name: 'unique ids of 64 bytes',
+    kind: 'defect',
     reason: 'gearmand accepts them and cuts them to 63 when it keeps them, so that they no longer merge',
     explain: ({ names, ledger }, { slot, requests }, outcome) => {
       const difference = firstDifference(outcome, slot);

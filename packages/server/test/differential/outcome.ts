@@ -36,6 +36,8 @@ export type Verdict = 'no' | 'parted' | { readonly toGrab: readonly number[] };
 /** One way in which ours is meant to differ from gearmand 1.1.20. */
 export interface IntendedDifference {
   readonly name: string;
+  /** A defect of gearmand, a rule of gearmand 2.0, or a choice, whose reason docs/migrating-from-gearmand.md gives, too. */
+  readonly kind: 'defect' | 'gearmand 2.0' | 'choice';
   readonly reason: string;
   /** Takes the difference out of what was heard, if it is there. */
   readonly explain?: (scene: Scene, action: Action, outcome: Outcome) => Verdict | Promise<Verdict>;

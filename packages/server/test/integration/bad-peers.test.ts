@@ -8,6 +8,7 @@ import {
   grab,
   handleIn,
   header,
+  preSleep,
   submit,
   submitBackground,
   workComplete,
@@ -156,6 +157,25 @@ describe('what a peer must not take for itself', () => {
     await other.ask(echo('other'));
     order.push('other');
     expect((await done).join('').split('\r\n')).toHaveLength(20_001);
+    expect(order).toEqual(['other', 'busy']);
+  });
+
+  test('turns: a peer whose few packets cost very much keeps only itself waiting', async () => {
+    const running = await startServer();
+    const [busy, other] = [await running.connect(), await running.connect()];
+    await busy.ask(...Array.from({ length: 4000 }, (_, i) => canDo(`f${i}`)));
+    await other.arrived();
+    const order: string[] = [];
+    // Each one concerns all of its functions.
+    const naps = Array.from({ length: 200 }, () => [preSleep(), grab()]).flat();
+    busy.sendBytes(Buffer.concat(naps.flatMap(encodePacket)));
+    const done = busy.arrived().then((answers) => {
+      order.push('busy');
+      return answers;
+    });
+    await other.ask(echo('other'));
+    order.push('other');
+    expect(await done).toHaveLength(200);
     expect(order).toEqual(['other', 'busy']);
   });
 

@@ -136,6 +136,7 @@ const rules: fc.Arbitrary<Rules> = fc.record({
   requeue: fc.constantFrom('tail', 'head'),
   workerWakeup: fc.constantFrom<'auto' | number>('auto', 'auto', 0, 1, 2),
   wakeupLookMs: fc.constant(50),
+  noWorker: fc.constantFrom('queue', 'queue', 'fail'),
   maxFunctions: fc.constantFrom(100, 100, 2, 1),
   maxFunctionsPerConnection: fc.constantFrom(100, 100, 2),
   maxJobs: fc.constantFrom(1000, 1000, 3),

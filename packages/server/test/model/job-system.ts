@@ -7,6 +7,7 @@ export interface Rules {
   readonly requeue: 'head' | 'tail';
   readonly workerWakeup: 'auto' | number;
   readonly wakeupLookMs: number;
+  readonly noWorker: 'queue' | 'fail';
   readonly maxFunctions: number;
   readonly maxFunctionsPerConnection: number;
   readonly maxJobs: number;

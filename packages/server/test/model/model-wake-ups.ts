@@ -42,15 +42,14 @@ export class ModelWakeUps {
     this.#wakeSome(fn, this.#state.runnable(fn).length - this.#state.waking(fn));
   }
 
-  /** Whoever was woken some time ago and has not answered is replaced. */
+  /** Whoever was woken some time ago and has not come is replaced. */
   look(): void {
     const now = this.#clock.monotonicMs;
     const due = this.#state.functions.filter((fn) => lookAt(fn) <= now);
     for (const fn of due.sort((a, b) => lookAt(a) - lookAt(b) || a.lookSetAt - b.lookSetAt)) {
-      const unanswered = this.#state.waking(fn);
       fn.lookAtMs = undefined;
       fn.wakeRound++;
-      this.#wakeSome(fn, Math.min(unanswered, this.#state.runnable(fn).length));
+      this.#wakeSome(fn, this.#state.runnable(fn).length);
     }
   }
 

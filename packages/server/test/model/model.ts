@@ -135,6 +135,8 @@ export class Model implements JobSystem {
     if (fn === undefined) return 'too-many-functions';
     const twin = this.#state.living(fn).find((task) => haveSameKey(task.request, request));
     const jobs = this.#state.tasks.length;
+    const isOrphan = twin === undefined && !background && this.#state.abilitiesFor(fn).length === 0;
+    if (isOrphan && this.#rules.noWorker === 'fail') return 'no-worker';
     if (twin === undefined && jobs >= this.#rules.maxJobs) return 'too-many-jobs';
     if (
       this.#state.sizeBytes(this.#costs) + (twin === undefined ? workload.length : 0) >

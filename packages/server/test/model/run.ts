@@ -34,6 +34,7 @@ export function measureCosts(): Costs {
     requeue: 'tail',
     workerWakeup: 0,
     wakeupLookMs: 50,
+    noWorker: 'queue',
     maxFunctions: 10,
     maxFunctionsPerConnection: 10,
     maxJobs: 1000,

@@ -87,6 +87,19 @@ describe('queueing and priorities (§2)', () => {
     expect(world.status(1)).toBe('queued 0/0');
   });
 
+  test('refuses a foreground job that no worker can run, if told to, but none that may wait or is there already', () => {
+    const world = new World({ noWorker: 'fail' });
+    const client = world.peer();
+    expect(client.submit('f')).toBe('no-worker');
+    expect(client.background('f', { unique: 'u' })).toBe(1);
+    expect(client.submit('f', { unique: 'u' })).toBe(1);
+    const worker = world.peer().canDo('f');
+    expect(client.submit('f')).toBe(2);
+    worker.cantDo('f');
+    expect(client.submit('f')).toBe('no-worker');
+    expect(world.status(2)).toBe('queued 0/0');
+  });
+
   test('a grab without registrations finds nothing', () => {
     const world = new World();
     world.peer().background('f');

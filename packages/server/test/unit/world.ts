@@ -193,6 +193,7 @@ export class World {
       requeue: 'tail',
       workerWakeup: 0,
       wakeupLookMs: 100,
+      noWorker: 'queue',
       maxFunctions: 1000,
       maxFunctionsPerConnection: 100,
       maxJobs: 1e6,
