@@ -1,24 +1,44 @@
 import { InvalidArgumentError } from '@gearman/protocol';
+import type { ConnectionOptions } from './connection-options.ts';
+import type { OpenStream } from './duplex-dial.ts';
+import type { TlsOptions } from './tls-options.ts';
 
-/** Where a job server listens. */
-export type ServerAddress =
+/** Where a job server listens, and what is special about it. */
+export type ServerAddress = (
   | {
       readonly kind: 'tcp';
       readonly host: string;
       readonly port: number;
-      /** Encrypted or not; left out: as the pool's option `tls` says. */
-      readonly tls?: boolean;
+      /** Encrypted or not, and how; left out: as the pool's option `tls` says. */
+      readonly tls?: boolean | TlsOptions;
     }
-  | { readonly kind: 'unix'; readonly path: string };
+  | { readonly kind: 'unix'; readonly path: string }
+  | {
+      readonly kind: 'stream';
+      /** What to call the server in events, errors and job references. */
+      readonly name: string;
+      readonly open: OpenStream;
+    }
+) & {
+  /** Overrides options of the pool. */
+  readonly options?: ConnectionOptions;
+};
 
 /**
- * One job server: `host`, `host:port`, `[v6]:port`, `unix:/path`, or an object. `gearmans://host:port` is encrypted,
+ * One job server: `host`, `host:port`, `[v6]:port`, `unix:/path`, a function that opens a stream to it, or an object,
+ * which may also hold {@link ConnectionOptions} for this server alone. `gearmans://host:port` is encrypted,
  * `gearman://host:port` is plain text, the others are as the option `tls` says. Unix sockets are always plain.
  */
 export type ServerInput =
   | string
-  | { readonly host: string; readonly port?: number | undefined; readonly tls?: boolean | undefined }
-  | { readonly path: string };
+  | OpenStream
+  | ({
+      readonly host: string;
+      readonly port?: number | undefined;
+      readonly tls?: boolean | TlsOptions | undefined;
+    } & ConnectionOptions)
+  | ({ readonly path: string } & ConnectionOptions)
+  | ({ readonly name: string; readonly open: OpenStream } & ConnectionOptions);
 
 /** The port that IANA gave Gearman. */
 export const DEFAULT_PORT = 4730;
@@ -30,14 +50,16 @@ export const DEFAULT_PORT = 4730;
  */
 export function parseServers(input: ServerInput | readonly ServerInput[]): ServerAddress[] {
   const list: readonly ServerInput[] = Array.isArray(input) ? input : [input as ServerInput];
-  const addresses = list.flatMap((item) =>
+  const addresses = list.flatMap((item, at): ServerAddress | ServerAddress[] =>
     typeof item === 'string'
       ? item
           .split(',')
           .map((text) => text.trim())
           .filter((text) => text !== '')
           .map(parseAddress)
-      : [fromObject(item)],
+      : typeof item === 'function'
+        ? { kind: 'stream', name: `stream-${at + 1}`, open: item }
+        : fromObject(item),
   );
   if (addresses.length === 0) throw new InvalidArgumentError('no job server is given; expected host:port');
   const seen = new Map<string, ServerAddress>();
@@ -54,13 +76,36 @@ export function parseServers(input: ServerInput | readonly ServerInput[]): Serve
 
 /** The name of a server in events, errors and job references: `host:port`, `[v6]:port` or `unix:/path`. */
 export function serverName(address: ServerAddress): string {
+  if (address.kind === 'stream') return address.name;
   if (address.kind === 'unix') return `unix:${address.path}`;
   return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
 }
 
-function fromObject(item: Exclude<ServerInput, string>): ServerAddress {
-  if ('path' in item) return unix(item.path, item.path);
-  return withTls(tcp(item.host, item.port ?? DEFAULT_PORT, item.host), item.tls);
+/** The input that {@link parseServers} would make this address of. */
+export function toServerInput(address: ServerAddress): ServerInput {
+  const { options } = address;
+  if (address.kind === 'unix') return { path: address.path, ...options };
+  if (address.kind === 'stream') return { name: address.name, open: address.open, ...options };
+  return { host: address.host, port: address.port, tls: address.tls, ...options };
+}
+
+function fromObject(item: Exclude<ServerInput, string | OpenStream>): ServerAddress {
+  if ('open' in item) {
+    const { name, open, ...options } = item;
+    if (name === '' || /[\s\0]/.test(name)) throw badAddress(name);
+    return withOptions({ kind: 'stream', name, open }, options);
+  }
+  if ('path' in item) {
+    const { path, ...options } = item;
+    return withOptions(unix(path, path), options);
+  }
+  const { host, port = DEFAULT_PORT, tls, ...options } = item;
+  return withOptions(withTls(tcp(host, port, host), tls), options);
+}
+
+function withOptions(address: ServerAddress, options: ConnectionOptions): ServerAddress {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  return given.length === 0 ? address : { ...address, options: Object.fromEntries(given) };
 }
 
 const SCHEME = /^gearman(s?):\/\/(?!unix:)([^/]+)\/?$/i;
@@ -89,11 +134,12 @@ function parseHostAndPort(text: string, whole: string): ServerAddress {
 }
 
 function isTls(address: ServerAddress): boolean | undefined {
-  return address.kind === 'tcp' ? address.tls : false;
+  if (address.kind !== 'tcp') return false;
+  return address.tls === undefined ? undefined : address.tls !== false;
 }
 
-function withTls(address: ServerAddress, tls: boolean | undefined): ServerAddress {
-  return address.kind === 'unix' || tls === undefined ? address : { ...address, tls };
+function withTls(address: ServerAddress, tls: boolean | TlsOptions | undefined): ServerAddress {
+  return address.kind !== 'tcp' || tls === undefined ? address : { ...address, tls };
 }
 
 function unix(path: string, text: string): ServerAddress {

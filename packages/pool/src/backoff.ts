@@ -18,6 +18,13 @@ export interface ReconnectOptions {
 }
 
 /**
+ * Delays between attempts to connect, as {@link ReconnectOptions}, or as a function that gets the number of failures in
+ * a row (1 after the first; 0 when a connection was lost that had worked) and the last error, and returns the delay in
+ * milliseconds, or false to give the server up.
+ */
+export type Reconnect = ReconnectOptions | ((failures: number, error: Error) => number | false);
+
+/**
  * The delay after `attempt` failures in a row, in milliseconds.
  *
  * @param attempt 1 after the first failure

@@ -5,6 +5,8 @@ import type { Transport } from './transport.ts';
 export type ConnectionState =
   | { readonly name: 'idle' }
   | { readonly name: 'connecting'; readonly transport: Transport; readonly attempt: number }
+  /** The transport is open; the server has not yet granted the options that are required. */
+  | { readonly name: 'greeting'; readonly transport: Transport; readonly attempt: number }
   | { readonly name: 'ready'; readonly transport: Transport }
   | {
       readonly name: 'waiting';
@@ -21,7 +23,8 @@ export type ConnectionStateName = ConnectionState['name'];
 
 const NEXT: Readonly<Record<ConnectionStateName, readonly ConnectionStateName[]>> = {
   idle: ['connecting', 'closed'],
-  connecting: ['ready', 'waiting', 'closed'],
+  connecting: ['greeting', 'ready', 'waiting', 'closed'],
+  greeting: ['ready', 'waiting', 'closed'],
   ready: ['waiting', 'closing', 'closed'],
   waiting: ['connecting', 'closed'],
   closing: ['closed'],

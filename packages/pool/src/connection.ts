@@ -1,48 +1,18 @@
-import type { Timer } from '@gearman/events';
-import { type GearmanError, InvalidArgumentError, type Packet, request } from '@gearman/protocol';
+import type { Observable, Timer } from '@gearman/events';
+import { type GearmanError, InvalidArgumentError, type Packet } from '@gearman/protocol';
 import { type ServerAddress, serverName } from './address.ts';
-import { backoffMs } from './backoff.ts';
+import { closedEarly, holding, notReady, type StartAsking } from './asking.ts';
+import type { ConnectionSettings } from './connection-options.ts';
+import type { ConnectionOwner } from './connection-owner.ts';
 import { type ConnectionState, canFollow } from './connection-state.ts';
-import { DeadlineTimer } from './deadline-timer.ts';
-import { ClosedError, ConnectError, ConnectionLostError, ReplyTimeoutError, TlsError } from './errors.ts';
-import { Inbox } from './inbox.ts';
-import type { PoolSettings } from './options.ts';
-import { Outbox } from './outbox.ts';
-import type { PoolEvent } from './pool-events.ts';
-import {
-  type AnsweredRequest,
-  type CommandAnswer,
-  type LinesHandler,
-  type PendingReply,
-  REPLIES,
-  type ReplyHandler,
-  type ReplyTo,
-} from './reply-queue.ts';
-import { tlsTimeout } from './tls-failure.ts';
-import { describeFailure, type Transport } from './transport.ts';
-
-/** What a connection tells its pool. */
-export interface ConnectionOwner {
-  /** The transport is open: time to send what the server must be told, before anybody else sends anything. */
-  onOpen(connection: Connection): void;
-  /** Requests may be sent from now on. */
-  onReady(connection: Connection): void;
-  /** The connection was ready and is no more. */
-  onLost(connection: Connection, error: ConnectionLostError): void;
-  /** NOOP and WORK_*: packets that answer nothing. Their bytes are valid during the call only. */
-  onPacket(connection: Connection, packet: Packet): void;
-  onEvent(event: PoolEvent): void;
-  /** The connection will never be ready (again). */
-  onClosed(connection: Connection): void;
-  /** Keeps the process alive until as many calls of `release`. */
-  hold(): void;
-  release(): void;
-}
+import { ConnectError, ConnectionLostError, isConnectFailure } from './errors.ts';
+import type { AnsweredRequest, CommandAnswer, LinesHandler, ReplyHandler, ReplyTo } from './reply-queue.ts';
+import { connectTimeout } from './tls-failure.ts';
+import { type Dial, describeFailure, type Transport } from './transport.ts';
+import { Wire } from './wire.ts';
 
 // A connection that was open for so long was no failure, even if the server never had to say anything.
 const PROVEN_AFTER_MS = 10_000;
-// Behind a text command: its answer is a packet, so the lines before it are the whole answer to the command.
-const FENCE = request('ECHO_REQ', { data: new Uint8Array([0x2e]) });
 
 /**
  * One job server's connection, kept up for as long as the pool lives: it connects, loses, waits and connects again.
@@ -54,35 +24,33 @@ export class Connection {
   readonly address: ServerAddress;
   /** The server as `host:port`. */
   readonly server: string;
-  readonly #settings: PoolSettings;
+  readonly #settings: ConnectionSettings;
+  readonly #dialer: Dial;
   readonly #owner: ConnectionOwner;
-  readonly #outbox = new Outbox();
-  readonly #inbox: Inbox;
-  readonly #deadlines: DeadlineTimer;
+  readonly #wire: Wire;
   #state: ConnectionState = { name: 'idle' };
   #epoch = 0;
   // Attempts in a row that led to nothing: refused, or closed before the server said a word.
   #failures = 0;
+  #failedMs = 0;
   #proven = false;
   #openedMs = 0;
+  #retired = false;
   #lastError: GearmanError | undefined;
   #timer: Timer | undefined;
 
-  constructor(address: ServerAddress, settings: PoolSettings, owner: ConnectionOwner) {
+  /** @internal connections are made by their pool */
+  constructor(address: ServerAddress, settings: ConnectionSettings, dial: Dial, owner: ConnectionOwner) {
     this.address = address;
     this.server = serverName(address);
     this.#settings = settings;
+    this.#dialer = dial;
     this.#owner = owner;
-    this.#inbox = new Inbox(this.server, settings.maxPacketBytes, {
+    this.#wire = new Wire(this.server, settings, owner.clock, {
       onPacket: (packet) => owner.onPacket(this, packet),
       onEvent: (event) => owner.onEvent(event),
+      onDead: (error) => this.drop(error),
     });
-    this.#deadlines = new DeadlineTimer(settings.clock, (nowMs) =>
-      this.#inbox.replies.expire(
-        nowMs,
-        (entry) => new ReplyTimeoutError(this.server, entry.request, entry.timeoutMs),
-      ),
-    );
   }
 
   get state(): ConnectionState {
@@ -94,6 +62,21 @@ export class Connection {
     return this.#state.name === 'ready';
   }
 
+  /** True while new work may be given to it: it is ready, and its server is not being removed. */
+  get available(): boolean {
+    return this.#state.name === 'ready' && !this.#retired;
+  }
+
+  /** True while it is available and its server has kept its word: it failed last time, and has said nothing since, if not. */
+  get healthy(): boolean {
+    return this.available && (this.#proven || this.#failures === 0);
+  }
+
+  /** True from the moment its server was removed from the pool. What runs on it may end. */
+  get retired(): boolean {
+    return this.#retired;
+  }
+
   /** How often this connection has been opened; 0 before the first time. */
   get epoch(): number {
     return this.#epoch;
@@ -101,7 +84,12 @@ export class Connection {
 
   /** Requests that wait for their answer. */
   get pending(): number {
-    return this.#inbox.replies.length;
+    return this.#wire.pending;
+  }
+
+  /** Failures in a row: attempts that were refused, and connections that ended before the server said a word. */
+  get failures(): number {
+    return this.#failures;
   }
 
   /** Why the last attempt or connection failed; undefined after a success. */
@@ -111,7 +99,15 @@ export class Connection {
 
   /** Bytes accepted by {@link send} that the system has not taken yet. */
   get bufferedBytes(): number {
-    return this.#outbox.bufferedBytes;
+    return this.#wire.bufferedBytes;
+  }
+
+  /**
+   * Every packet that comes from the server, answers included, for looking on; completes when the connection is closed
+   * for good. Their bytes are the subscriber's to keep: each packet is copied while somebody subscribes.
+   */
+  get packets$(): Observable<Packet> {
+    return this.#wire.packets$;
   }
 
   /** Starts connecting; does nothing when it has been started. */
@@ -127,7 +123,7 @@ export class Connection {
    */
   send(packet: Packet): boolean {
     if (this.#state.name !== 'ready') return false;
-    this.#outbox.write(packet);
+    this.#wire.send(packet);
     return true;
   }
 
@@ -141,18 +137,10 @@ export class Connection {
   request<T extends AnsweredRequest>(
     packet: Packet<AnsweredRequest> & { readonly type: T },
     handler: ReplyHandler<ReplyTo<T>>,
-    timeoutMs: number = this.#settings.replyTimeoutMs,
+    timeoutMs?: number,
   ): boolean {
-    if (!this.send(packet)) return false;
-    const request: AnsweredRequest = packet.type;
-    this.#expect({
-      kind: 'packet',
-      request,
-      expects: REPLIES[request],
-      handler,
-      timeoutMs,
-      deadlineMs: this.#settings.clock.monotonicMs() + timeoutMs,
-    });
+    if (this.#state.name !== 'ready') return false;
+    this.#wire.request(packet, handler, timeoutMs);
     return true;
   }
 
@@ -163,22 +151,17 @@ export class Connection {
    * `ERR_GEARMAN_SERVER` for an ERROR packet, `ERR_GEARMAN_REPLY_TIMEOUT` when no answer came in time,
    * `ERR_GEARMAN_CLOSED` when it is or gets closed
    */
-  async ask<T extends AnsweredRequest>(
+  ask<T extends AnsweredRequest>(
     packet: Packet<AnsweredRequest> & { readonly type: T },
     timeoutMs?: number,
   ): Promise<ReplyTo<T>> {
-    this.#owner.hold();
-    try {
-      return await new Promise<ReplyTo<T>>((resolve, reject) => {
-        const handler: ReplyHandler<ReplyTo<T>> = {
-          onReply: (reply) => resolve(this.#inbox.ownPacket(reply)),
-          onReplyError: reject,
-        };
-        if (!this.request(packet, handler, timeoutMs)) reject(this.#notReady());
-      });
-    } finally {
-      this.#owner.release();
-    }
+    return this.#hold((resolve, reject) => {
+      const handler: ReplyHandler<ReplyTo<T>> = {
+        onReply: (reply) => resolve(this.#wire.ownPacket(reply)),
+        onReplyError: reject,
+      };
+      return this.request(packet, handler, timeoutMs);
+    });
   }
 
   /**
@@ -187,38 +170,44 @@ export class Connection {
    * @param answer how the answer ends. With `fenced` an ECHO_REQ follows the command and its answer marks the end: the
    * only way to be sure where lines stop that may hold anything, and to use a command one knows nothing about
    */
-  command(
-    line: string,
-    answer: CommandAnswer,
-    handler: LinesHandler,
-    timeoutMs: number = this.#settings.replyTimeoutMs,
-  ): boolean {
+  command(line: string, answer: CommandAnswer, handler: LinesHandler, timeoutMs?: number): boolean {
     if (!line.endsWith('\n') || line.indexOf('\n') < line.length - 1 || line.startsWith('\0')) {
       throw new InvalidArgumentError('a text command must be one line with a line feed at its end');
     }
     if (this.#state.name !== 'ready') return false;
-    this.#outbox.writeText(line);
-    if (answer === 'fenced') this.#outbox.write(FENCE);
-    this.#expect({
-      kind: 'lines',
-      request: `"${line.trimEnd()}"`,
-      answer,
-      lines: [],
-      handler,
-      timeoutMs,
-      deadlineMs: this.#settings.clock.monotonicMs() + timeoutMs,
-    });
+    this.#wire.command(line, answer, handler, timeoutMs);
     return true;
+  }
+
+  /**
+   * Sends a text command without its line end, whatever it is, and waits for the lines of its answer; the full stop that
+   * ends a list is among them. Otherwise as {@link ask}.
+   */
+  text(command: string, timeoutMs?: number): Promise<string[]> {
+    return this.#hold((onLines, onReplyError) =>
+      this.command(`${command}\r\n`, 'fenced', { onLines, onReplyError }, timeoutMs),
+    );
   }
 
   /** Resolves when what was sent is down to a healthy amount, or the connection is gone. */
   drained(): Promise<void> {
-    return this.#outbox.drained();
+    return this.#wire.drained();
+  }
+
+  /**
+   * Stops reading from the server until the result is called, or the connection is lost: the server, and what the system
+   * buffers, then hold back what comes. For whoever cannot take more now; everybody else on the connection waits, too.
+   *
+   * @param onYield with it, reading goes on as soon as somebody sends a request on this connection; it is called then
+   * @returns undefined when the connection is not open, or, with `onYield`, while an answer is due
+   */
+  holdReading(onYield?: () => void): (() => void) | undefined {
+    return this.#wire.hold(onYield);
   }
 
   /** Bytes to keep: a copy if they lie in the read buffer, themselves if they have memory of their own. */
   own(bytes: Uint8Array): Uint8Array {
-    return this.#inbox.own(bytes);
+    return this.#wire.own(bytes);
   }
 
   /** Drops the connection now; it is opened again unless it is closing. */
@@ -227,26 +216,50 @@ export class Connection {
     this.#onClose(error);
   }
 
-  /** Sends what is waiting, then closes for good. Requests without an answer fail with `ERR_GEARMAN_CLOSED`. */
-  close(): void {
+  /** @internal the server has granted what it must */
+  greeted(): void {
+    const state = this.#state;
+    if (state.name === 'greeting') this.#becomeReady(state.transport);
+  }
+
+  /** @internal tries now instead of waiting on, unless the last attempt is younger than `minAgeMs` */
+  retryNow(minAgeMs: number, startAnew: boolean): void {
+    const state = this.#state;
+    if (state.name !== 'waiting') return;
+    if (this.#owner.clock.monotonicMs() - this.#failedMs < minAgeMs) return;
+    if (startAnew) this.#failures = 0;
+    this.#dial(startAnew ? 1 : state.attempt);
+  }
+
+  /** @internal no new work for this connection; once lost it is not opened again */
+  retire(): void {
+    this.#retired = true;
+    if (!this.ready) this.destroy();
+  }
+
+  /**
+   * Sends what is waiting, then closes for good. Requests without an answer fail with `error`, `ERR_GEARMAN_CLOSED`
+   * unless told otherwise.
+   */
+  close(error: GearmanError = closedEarly(this.server)): void {
     const state = this.#state;
     if (state.name === 'closing' || state.name === 'closed') return;
     if (state.name !== 'ready') {
-      this.destroy();
+      this.destroy(error);
       return;
     }
-    this.#outbox.flush();
+    this.#wire.flush();
     this.#enter({ name: 'closing', transport: state.transport });
     state.transport.end();
-    this.#inbox.replies.failAll(this.#closedError());
+    this.#wire.fail(error);
   }
 
   /** Closes for good, now; what is waiting to be sent is lost. */
-  destroy(): void {
+  destroy(error: GearmanError = closedEarly(this.server)): void {
     const transport = this.#transport;
     if (this.#state.name !== 'closed') this.#enter({ name: 'closed', error: undefined });
     transport?.destroy();
-    this.#inbox.replies.failAll(this.#closedError());
+    this.#wire.fail(error);
   }
 
   get #transport(): Transport | undefined {
@@ -264,51 +277,52 @@ export class Connection {
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#state = next;
-    if (from === 'ready') {
-      this.#deadlines.stop();
-      this.#outbox.close();
+    const open = next.name === 'ready' || next.name === 'greeting';
+    if (open && from === 'connecting') {
+      this.#wire.open(next.transport);
+      this.#owner.onOpen(this, this.#wire);
     }
-    this.#begin(next);
+    if (!open && (from === 'ready' || from === 'greeting')) this.#wire.close();
+    this.#startTimer(next);
     this.#owner.onEvent({ type: 'state', server: this.server, from, to: next.name });
-    if (next.name === 'closed') this.#owner.onClosed(this);
+    if (next.name !== 'closed') return;
+    this.#wire.end();
+    this.#owner.onClosed(this);
   }
 
-  /** What a state does by itself, before anybody hears of it. */
-  #begin(state: ConnectionState): void {
-    const { clock, connectTimeoutMs } = this.#settings;
-    if (state.name === 'connecting') {
-      const onTimer = (): void =>
-        this.drop(
-          state.transport.handshaking === true
-            ? tlsTimeout(this.server, connectTimeoutMs)
-            : new ConnectError(this.server, `no connection within ${connectTimeoutMs} ms`),
-        );
-      this.#timer = clock.setTimer(connectTimeoutMs, onTimer, { unref: true });
-    } else if (state.name === 'waiting') {
+  #startTimer(state: ConnectionState): void {
+    const { clock } = this.#owner;
+    const { connectTimeoutMs } = this.#settings;
+    if (state.name === 'waiting') {
       this.#timer = clock.setTimer(state.delayMs, () => this.#dial(state.attempt), { unref: true });
-    } else if (state.name === 'ready') {
-      this.#outbox.open(state.transport);
-      this.#owner.onOpen(this);
+    } else if (state.name === 'connecting' || state.name === 'greeting') {
+      const onTimer = (): void => this.drop(connectTimeout(this.server, state.transport, connectTimeoutMs));
+      this.#timer = clock.setTimer(connectTimeoutMs, onTimer, { unref: true });
     }
   }
 
   #dial(attempt: number): void {
-    this.#inbox.reset();
+    this.#wire.reset();
     // Handlers of an attempt that was given up must not touch the next one.
     const current = (): boolean => this.#transport === transport;
-    const transport = this.#settings.dial(this.address, {
-      onConnect: () => current() && this.#onConnect(transport),
+    const transport = this.#dialer(this.address, {
+      onConnect: () => current() && this.#onConnect(transport, attempt),
       onData: (chunk) => current() && this.#onData(chunk),
-      onDrain: () => current() && this.#outbox.wake(),
+      onDrain: () => current() && this.#wire.wake(),
       onClose: (error) => current() && this.#onClose(error),
     });
     this.#enter({ name: 'connecting', transport, attempt });
   }
 
-  #onConnect(transport: Transport): void {
+  #onConnect(transport: Transport, attempt: number): void {
     this.#epoch++;
     this.#proven = false;
-    this.#openedMs = this.#settings.clock.monotonicMs();
+    this.#openedMs = this.#owner.clock.monotonicMs();
+    if (this.#owner.mustGreet()) this.#enter({ name: 'greeting', transport, attempt });
+    else this.#becomeReady(transport);
+  }
+
+  #becomeReady(transport: Transport): void {
     this.#lastError = undefined;
     this.#enter({ name: 'ready', transport });
     if (this.ready) this.#owner.onEvent({ type: 'connect', server: this.server });
@@ -316,9 +330,10 @@ export class Connection {
   }
 
   #onData(chunk: Uint8Array): void {
+    const isOpen = (): boolean => this.#state.name === 'ready' || this.#state.name === 'greeting';
     // While closing, late answers belong to requests that have failed already.
-    if (!this.ready) return;
-    const error = this.#inbox.read(chunk, () => this.ready);
+    if (!isOpen()) return;
+    const error = this.#wire.read(chunk, isOpen);
     if (error === undefined) {
       this.#proven = true;
     } else {
@@ -329,62 +344,61 @@ export class Connection {
 
   #onClose(cause: Error | undefined): void {
     const state = this.#state;
+    const { server } = this;
     const options = cause === undefined ? undefined : { cause };
     if (state.name === 'closing') {
       this.#enter({ name: 'closed', error: undefined });
-    } else if (state.name === 'connecting') {
-      const { server } = this;
-      const error =
-        cause instanceof ConnectError || cause instanceof TlsError
-          ? cause
-          : new ConnectError(server, describeFailure(cause), options);
+    } else if (state.name === 'connecting' || state.name === 'greeting') {
+      const error = isConnectFailure(cause)
+        ? cause
+        : new ConnectError(server, describeFailure(cause), options);
       this.#failures++;
-      this.#retry(error, () =>
-        this.#owner.onEvent({ type: 'connection-error', server, error, attempt: state.attempt }),
-      );
+      this.#fail(error, false, () => {
+        this.#owner.onEvent({ type: 'connection-error', server, error, attempt: state.attempt });
+        this.#wire.fail(new ConnectionLostError(server, error.message, { cause: error }));
+      });
     } else if (state.name === 'ready') {
-      const error = new ConnectionLostError(this.server, describeFailure(cause), options);
-      const upMs = this.#settings.clock.monotonicMs() - this.#openedMs;
+      const error = new ConnectionLostError(server, describeFailure(cause), options);
+      const upMs = this.#owner.clock.monotonicMs() - this.#openedMs;
       this.#failures = this.#proven || upMs >= PROVEN_AFTER_MS ? 0 : this.#failures + 1;
-      this.#retry(error, () => {
-        this.#owner.onEvent({ type: 'disconnect', server: this.server, error });
+      this.#fail(error, true, () => {
+        this.#owner.onEvent({ type: 'disconnect', server, error });
         this.#owner.onLost(this, error);
-        this.#inbox.replies.failAll(error);
+        this.#wire.fail(error);
       });
     }
   }
 
   /** Waits for the next attempt, or gives up. `announce` tells why, before the next attempt is announced. */
-  #retry(error: GearmanError, announce: () => void): void {
-    const { reconnect, random } = this.#settings;
+  #fail(error: GearmanError, wasConnected: boolean, announce: () => void): void {
+    const before = this.#state;
+    const failures = this.#failures;
     this.#lastError = error;
-    const attempt = this.#failures + 1;
-    const delayMs = backoffMs(Math.max(1, this.#failures), reconnect, random());
+    this.#failedMs = this.#owner.clock.monotonicMs();
+    const { server } = this;
+    const verdict = this.#retired
+      ? 'give-up'
+      : this.#owner.nextAttempt({ server, error, wasConnected, failures }, this.#settings.reconnect);
+    if (this.#state !== before) {
+      // Whoever was asked has closed this connection; its transport will not tell that it ended.
+      this.destroy();
+      return;
+    }
+    const attempt = failures + 1;
     const next: ConnectionState =
-      this.#failures >= reconnect.maxAttempts
-        ? { name: 'closed', error }
-        : { name: 'waiting', attempt, delayMs, error };
+      typeof verdict === 'number'
+        ? { name: 'waiting', attempt, delayMs: verdict, error }
+        : { name: 'closed', error };
     this.#enter(next);
     announce();
     if (this.#state === next && next.name === 'waiting') {
-      this.#owner.onEvent({ type: 'reconnecting', server: this.server, attempt, delayMs });
+      this.#owner.onEvent({ type: 'reconnecting', server, attempt, delayMs: next.delayMs });
     }
+    if (verdict === 'remove') this.#owner.onUnwanted(this);
+    this.#owner.onFailed(this);
   }
 
-  #expect(entry: PendingReply): void {
-    this.#inbox.replies.push(entry);
-    this.#deadlines.watch(entry.deadlineMs);
-  }
-
-  #closedError(): ClosedError {
-    return new ClosedError(`the connection to ${this.server} was closed before the answer came`);
-  }
-
-  #notReady(): GearmanError {
-    const { name } = this.#state;
-    if (name === 'closing' || name === 'closed') {
-      return new ClosedError(`the connection to ${this.server} is closed`, { cause: this.#lastError });
-    }
-    return new ConnectionLostError(this.server, 'not connected now', { cause: this.#lastError });
+  #hold<T>(start: StartAsking<T>): Promise<T> {
+    return holding(this.#owner, start, () => notReady(this.server, this.#state.name, this.#lastError));
   }
 }

@@ -40,6 +40,38 @@ export class TlsError extends GearmanError {
   }
 }
 
+/** A server refused an option without which it is not used. In a pool an event, not an exception: it tries again. */
+export class OptionRefusedError extends GearmanError {
+  override readonly name: string = 'OptionRefusedError';
+  readonly code: `ERR_GEARMAN_${string}` = 'ERR_GEARMAN_OPTION_REFUSED';
+  override readonly retryable = true;
+  readonly server: string;
+  readonly option: string;
+
+  constructor(server: string, option: string, options?: ErrorOptions) {
+    super(`${server}: the server refuses the option "${option}", which is required`, options);
+    this.server = server;
+    this.option = option;
+  }
+}
+
+/** An {@link OptionRefusedError} for `streaming`: the server, for example gearmand, has no streaming mode. */
+export class NoStreamingError extends OptionRefusedError {
+  override readonly name = 'NoStreamingError';
+  override readonly code = 'ERR_GEARMAN_NO_STREAMING';
+
+  constructor(server: string, options?: ErrorOptions) {
+    super(server, 'streaming', options);
+  }
+}
+
+/** What an attempt to connect fails of. */
+export type ConnectFailure = ConnectError | TlsError | OptionRefusedError;
+
+export function isConnectFailure(error: unknown): error is ConnectFailure {
+  return error instanceof ConnectError || error instanceof TlsError || error instanceof OptionRefusedError;
+}
+
 /** No job server could be used in the time given. Nothing was sent. */
 export class NoServersError extends GearmanError {
   override readonly name = 'NoServersError';
@@ -98,6 +130,20 @@ export class ServerError extends GearmanError {
     this.server = server;
     this.serverCode = serverCode;
     this.serverText = serverText;
+  }
+}
+
+/** The server does not know this packet or text command. */
+export class UnsupportedError extends GearmanError {
+  override readonly name = 'UnsupportedError';
+  readonly code = 'ERR_GEARMAN_UNSUPPORTED';
+  readonly server: string;
+  readonly command: string;
+
+  constructor(server: string, command: string, options?: ErrorOptions) {
+    super(`${server} does not know the command ${command}`, options);
+    this.server = server;
+    this.command = command;
   }
 }
 

@@ -1,4 +1,5 @@
 import {
+  PACKETS,
   type Packet,
   type PacketType,
   ProtocolError,
@@ -30,6 +31,8 @@ export interface InboxOwner {
 /** What comes from one server: cuts it into messages and gives each to the request it answers, or to the owner. */
 export class Inbox {
   readonly replies = new ReplyQueue();
+  /** Hears every packet before whoever it is for. Its bytes are valid during the call only. */
+  tap: ((packet: Packet) => void) | undefined;
   readonly #server: string;
   readonly #maxPacketBytes: number;
   readonly #owner: InboxOwner;
@@ -60,6 +63,7 @@ export class Inbox {
     this.#chunk = chunk;
     let error: ProtocolError | undefined;
     for (const message of this.#parser.push(chunk)) {
+      if (this.tap !== undefined && isPacket(message)) this.tap(message);
       error = this.#dispatch(message);
       if (error !== undefined || !isOpen()) break;
     }
@@ -111,6 +115,10 @@ export class Inbox {
       this.#owner.onEvent({ type: 'server-error', server: this.#server, serverCode, serverText });
     }
   }
+}
+
+function isPacket(message: StreamMessage): message is Packet {
+  return Object.hasOwn(PACKETS, message.type);
 }
 
 function violation(what: string): ProtocolError {

@@ -1,51 +1,24 @@
-import { TypedEmitter } from '@gearman/events';
-import {
-  decodeText,
-  type GearmanError,
-  InvalidArgumentError,
-  type Packet,
-  toFunctionName,
-} from '@gearman/protocol';
-import { Connection, type ConnectionOwner } from './connection.ts';
-import type { ConnectionStateName } from './connection-state.ts';
-import { ClosedError, type ConnectionLostError, NoServersError } from './errors.ts';
+import { type Observable, TypedEmitter } from '@gearman/events';
+import { encodeText, InvalidArgumentError, request, toFunctionName } from '@gearman/protocol';
+import { type ServerAddress, type ServerInput, serverName } from './address.ts';
+import { Announcer } from './announcer.ts';
+import type { Connection } from './connection.ts';
+import type { ConnectionOwner } from './connection-owner.ts';
+import { connectionTo } from './connection-to.ts';
+import { ClosedError } from './errors.ts';
 import { KeepAlive } from './keep-alive.ts';
-import { type PoolOptions, type PoolSettings, parsePoolOptions } from './options.ts';
-import type { PoolEvent } from './pool-events.ts';
-import { Registration } from './registration.ts';
+import { type PoolOptions, type PoolSettings, parseMoreServers, parsePoolOptions } from './options.ts';
+import type { Dumped, PoolEvent } from './pool-events.ts';
+import { logEvent } from './pool-log.ts';
+import type { PoolUser } from './pool-user.ts';
+import { type MaxQueue, Registration } from './registration.ts';
+import { decide } from './retry.ts';
+import { type RemoveOptions, ServerList } from './server-list.ts';
+import { observeStates, type ServerState, serverStates } from './server-state.ts';
 import { createChooser } from './strategies.ts';
-
-/** One server of a pool, as it is now. */
-export interface ServerState {
-  /** The server as `host:port`. */
-  readonly server: string;
-  readonly state: ConnectionStateName;
-  /** Requests that wait for their answer. */
-  readonly pending: number;
-  /** Why the last attempt or connection failed; undefined while connected. */
-  readonly lastError: GearmanError | undefined;
-}
-
-/** Who uses a pool's connections: hears connects, losses and the packets that answer nothing. */
-export interface PoolUser {
-  /** A connection may be used from now on. */
-  onReady?(connection: Connection): void;
-  /** It may not be used any more. Requests without an answer fail after this. */
-  onLost?(connection: Connection, error: ConnectionLostError): void;
-  /** NOOP or a WORK_* packet. Its bytes are valid during the call only; see {@link Connection.own}. */
-  onPacket?(connection: Connection, packet: Packet): void;
-}
-
-/** How to wait for a connection. */
-export interface WaitOptions {
-  /** In milliseconds. @defaultValue 10_000 */
-  readonly timeoutMs?: number;
-  readonly signal?: AbortSignal;
-  /** Prefer the server that this unique id belongs to. */
-  readonly uniqueId?: string;
-  /** Wait for this server, `host:port`, and no other. */
-  readonly server?: string;
-}
+import { Suspects } from './suspects.ts';
+import type { EchoAnswer, WaitOptions } from './wait-options.ts';
+import { Waiters } from './waiters.ts';
 
 const DEFAULT_WAIT_MS = 10_000;
 
@@ -64,39 +37,63 @@ export function createPool(options: PoolOptions = {}): Pool {
 /** See {@link createPool}. */
 export class Pool extends TypedEmitter<PoolEvent> {
   readonly settings: PoolSettings;
-  readonly #connections: readonly Connection[];
+  readonly #list: ServerList;
   readonly #registration = new Registration();
+  readonly #announcer: Announcer;
   readonly #choose: ReturnType<typeof createChooser>;
   readonly #keepAlive = new KeepAlive();
+  readonly #waiters: Waiters;
+  readonly #suspects = new Suspects();
   #users: readonly PoolUser[] = [];
-  #waiters = new Set<() => void>();
+  #opened = false;
+  #finishClosing: (() => void) | undefined;
   #closing: Promise<void> | undefined;
 
   /** @internal use {@link createPool} */
   constructor(settings: PoolSettings) {
     super();
     this.settings = settings;
-    this.#choose = createChooser(settings.strategy);
-    for (const option of settings.options) this.#registration.addOption(option);
+    const { clock, random, connectAttempts, connectionsPerServer, maxPending } = settings;
+    this.#choose = createChooser(settings.strategy, {
+      random,
+      onError: (error) => this.#tell({ type: 'listener-error', error, during: 'strategy' }),
+    });
+    this.#waiters = new Waiters({
+      ...{ clock, maxPending, closed: () => this.closed },
+      ...{ hold: () => this.hold(), release: () => this.release() },
+      maxFailures:
+        connectAttempts === undefined
+          ? Number.POSITIVE_INFINITY
+          : connectAttempts.fast + connectAttempts.slow,
+    });
+    this.#announcer = new Announcer(this.#registration, (event) => this.#tell(event));
+    for (const { name, required } of settings.options) this.#registration.addOption(name, required);
     if (settings.clientId !== undefined) this.#registration.setClientId(settings.clientId);
     const owner = this.#owner();
-    this.#connections = settings.servers.map((address) => new Connection(address, settings, owner));
-    for (const connection of this.#connections) connection.open();
+    this.#list = new ServerList(
+      {
+        ...{ clock, connectionsPerServer, users: () => this.#users },
+        create: (address) => connectionTo(address, settings, owner, (...dumped) => this.#onDump(...dumped)),
+        onEvent: (event) => this.#tell(event),
+      },
+      settings.servers,
+    );
+    if (!settings.lazy) this.#open();
   }
 
   /** The servers, in the order they were given, as they are now. */
   get servers(): readonly ServerState[] {
-    return this.#connections.map((connection) => ({
-      server: connection.server,
-      state: connection.state.name,
-      pending: connection.pending,
-      lastError: connection.lastError,
-    }));
+    return serverStates(this.#list.connections);
+  }
+
+  /** {@link servers} as an Observable: the present ones first, then again after each change; completes with the pool. */
+  get state$(): Observable<readonly ServerState[]> {
+    return observeStates(this.events$, () => this.servers);
   }
 
   /** The connections, in the order the servers were given. */
   get connections(): readonly Connection[] {
-    return this.#connections;
+    return this.#list.connections;
   }
 
   /** True once {@link close} was called. */
@@ -104,34 +101,51 @@ export class Pool extends TypedEmitter<PoolEvent> {
     return this.#closing !== undefined;
   }
 
-  /** A ready connection by the pool's strategy, or undefined when none is ready now. */
-  pick(uniqueId?: string): Connection | undefined {
-    const [only] = this.#connections;
-    if (this.#connections.length === 1) return only?.ready === true ? only : undefined;
-    return this.#choose(this.#connections, uniqueId);
+  /**
+   * A ready connection by the pool's strategy, or undefined when none is ready now. Servers that failed, and have not
+   * answered since, are passed over as long as there are others.
+   *
+   * @param uniqueId the unique id that the caller gave, and none that was generated; as it travels, see `encodeText()`
+   * @param functionName the function it belongs to, as it travels
+   */
+  pick(uniqueId?: string, functionName?: string): Connection | undefined {
+    const { connections } = this.#list;
+    const [only] = connections;
+    if (connections.length === 1) return only?.available === true ? only : undefined;
+    this.#suspects.probe();
+    return this.#choose(connections, uniqueId, functionName);
   }
 
-  /** The connection to `server` (`host:port`), ready or not. */
+  /** The connection to `server` (`host:port`), ready or not; with several to each server, a ready one if there is one. */
   connection(server: string): Connection | undefined {
-    return this.#connections.find((connection) => connection.server === server);
+    const all = this.#list.connections.filter((connection) => connection.server === server);
+    return all.find(({ ready }) => ready) ?? all[0];
   }
 
   /**
-   * Waits for a ready connection. Keeps the process alive meanwhile, as {@link ready} does.
+   * Waits for a ready connection. Keeps the process alive meanwhile, as {@link ready} does. When every server is waiting
+   * for its next attempt, all are tried at once.
    *
-   * @returns a promise that rejects with `ERR_GEARMAN_NO_SERVERS` when none is ready in time or all were given up,
-   * `ERR_GEARMAN_CLOSED` when the pool closes, `ERR_GEARMAN_INVALID_ARGUMENT` for a `server` that is not one of the
-   * pool's, or the signal's reason
+   * @returns a promise that rejects with `ERR_GEARMAN_NO_SERVERS` when none is ready in time or all were given up or
+   * `maxPending` calls wait already, `ERR_GEARMAN_CLOSED` when the pool closes, `ERR_GEARMAN_INVALID_ARGUMENT` for a
+   * `server` that is not one of the pool's, or the signal's reason
    */
   async acquire(options: WaitOptions = {}): Promise<Connection> {
-    const { server, uniqueId } = options;
-    if (server === undefined) return this.#waitFor(this.#connections, 1, () => this.pick(uniqueId), options);
-    const connection = this.connection(server);
-    if (connection === undefined) {
-      const known = this.#connections.map((each) => each.server).join(', ');
+    const { server, signal, timeoutMs = DEFAULT_WAIT_MS } = options;
+    this.#open();
+    const wait = { needed: () => 1, timeoutMs, signal };
+    if (server === undefined) {
+      const uniqueId = options.uniqueId && encodeText(options.uniqueId);
+      const functionName = options.functionName && encodeText(options.functionName);
+      const find = (): Connection | undefined => this.pick(uniqueId, functionName);
+      return this.#waiters.wait({ ...wait, from: () => this.#list.connections, find });
+    }
+    if (this.connection(server) === undefined) {
+      const known = this.servers.map((state) => state.server).join(', ');
       throw new InvalidArgumentError(`"${server}" is none of the pool's servers, which are ${known}`);
     }
-    return this.#waitFor([connection], 1, () => (connection.ready ? connection : undefined), options);
+    const from = (): Connection[] => this.#list.connections.filter((each) => each.server === server);
+    return this.#waiters.wait({ ...wait, from, find: () => from().find(({ available }) => available) });
   }
 
   /**
@@ -140,18 +154,34 @@ export class Pool extends TypedEmitter<PoolEvent> {
    * @returns a promise that rejects as {@link acquire}
    */
   async ready(options: WaitOptions & { readonly servers?: 'any' | 'all' | number } = {}): Promise<this> {
-    const { servers = 'any' } = options;
-    const needed = servers === 'any' ? 1 : servers === 'all' ? this.#connections.length : servers;
-    const enough = (): true | undefined =>
-      this.#connections.filter(({ ready }) => ready).length >= needed ? true : undefined;
-    await this.#waitFor(this.#connections, needed, enough, options);
+    const { servers = 'any', signal, timeoutMs = DEFAULT_WAIT_MS } = options;
+    this.#open();
+    const from = (): readonly Connection[] => this.#list.connections;
+    const needed = (): number => (servers === 'any' ? 1 : servers === 'all' ? from().length : servers);
+    const find = (): true | undefined =>
+      from().filter(({ ready }) => ready).length >= needed() ? true : undefined;
+    await this.#waiters.wait({ from, needed, find, timeoutMs, signal });
     return this;
+  }
+
+  /**
+   * Sends bytes to a server and back, to see whether it is there and how fast.
+   *
+   * @param options `server`: which one; `timeoutMs`: for the connection, and then for the answer
+   * @returns a promise that rejects as {@link acquire} and `Connection.ask()`
+   */
+  async echo(data: Uint8Array = new Uint8Array(), options: WaitOptions = {}): Promise<EchoAnswer> {
+    const connection = await this.acquire(options);
+    const { clock } = this.settings;
+    const startMs = clock.monotonicMs();
+    const reply = await connection.ask(request('ECHO_REQ', { data }), options.timeoutMs);
+    return { data: reply.data, rttMs: clock.monotonicMs() - startMs, server: connection.server };
   }
 
   /** Makes `user` hear what the connections bring; the result makes it stop. */
   attach(user: PoolUser): () => void {
     this.#users = [...this.#users, user];
-    for (const connection of this.#connections) if (connection.ready) user.onReady?.(connection);
+    for (const connection of this.#list.connections) if (connection.ready) user.onReady?.(connection);
     return () => {
       this.#users = this.#users.filter((other) => other !== user);
     };
@@ -167,13 +197,56 @@ export class Pool extends TypedEmitter<PoolEvent> {
   }
 
   /**
+   * Adds servers, which are connected at once and told what the others were told. A server that is there already is
+   * removed, and comes anew with these options.
+   *
+   * @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT`
+   * @throws ClosedError `ERR_GEARMAN_CLOSED`
+   */
+  addServer(servers: ServerInput | readonly ServerInput[]): void {
+    for (const address of this.#parse(servers, 'addServer()')) this.#list.add(address);
+    this.#afterChange();
+  }
+
+  /**
+   * Takes servers off the list. They get nothing new from now on; their connections are closed when their requests are
+   * answered and whoever uses the pool has ended what runs there, or at once with `force`. What is cut fails with
+   * `ERR_GEARMAN_CONNECTION_LOST`. Servers that are not on the list are ignored.
+   *
+   * @returns a promise that resolves when the connections are closed, and rejects with `ERR_GEARMAN_INVALID_ARGUMENT`
+   */
+  async removeServer(
+    servers: ServerInput | readonly ServerInput[],
+    options: RemoveOptions = {},
+  ): Promise<void> {
+    const addresses = parseMoreServers(servers, this.settings, 'removeServer()');
+    const removals = addresses.map((address) => this.#list.remove(serverName(address), options));
+    this.#afterChange();
+    await Promise.all(removals);
+  }
+
+  /**
+   * Makes the list of servers this one: those that are the same stay connected, the others are added or removed as by
+   * {@link addServer} and {@link removeServer}.
+   */
+  async setServers(
+    servers: ServerInput | readonly ServerInput[],
+    options: RemoveOptions = {},
+  ): Promise<void> {
+    const done = this.#list.replace(this.#parse(servers, 'setServers()'), options);
+    this.#afterChange();
+    await done;
+  }
+
+  /**
    * Asks every server, now and on every later connect, for an option. A refusal is an `option-refused` event.
    *
+   * @param options `required`: a server that refuses is not used, see `OptionInput`; its connection is closed
    * @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT` unless it is 1 to 63 bytes without NUL
    */
-  setOption(option: string): void {
-    const packet = this.#registration.addOption(option);
-    for (const connection of this.#connections) if (connection.ready) this.#askOption(connection, packet);
+  setOption(option: string, options: { readonly required?: boolean } = {}): void {
+    const wanted = this.#registration.addOption(option, options.required ?? false);
+    for (const connection of this.#ready()) this.#announcer.askOption(connection, wanted);
   }
 
   /**
@@ -183,19 +256,20 @@ export class Pool extends TypedEmitter<PoolEvent> {
    */
   setClientId(clientId: string): void {
     const packet = this.#registration.setClientId(clientId);
-    for (const connection of this.#connections) connection.send(packet);
+    for (const connection of this.#ready()) connection.send(packet);
   }
 
   /** Registers a function with every server, now and on every later connect. */
   addFunction(functionName: string, timeoutMs?: number): void {
+    this.#open();
     const packet = this.#registration.addFunction(toFunctionName(functionName), timeoutMs);
-    for (const connection of this.#connections) connection.send(packet);
+    for (const connection of this.#ready()) connection.send(packet);
   }
 
   /** Takes a function back everywhere. Jobs of it that run on a connection are queued again by the server. */
   removeFunction(functionName: string): void {
     const packet = this.#registration.removeFunction(toFunctionName(functionName));
-    for (const connection of this.#connections) connection.send(packet);
+    for (const connection of this.#ready()) connection.send(packet);
   }
 
   /**
@@ -204,6 +278,18 @@ export class Pool extends TypedEmitter<PoolEvent> {
    */
   forgetFunction(functionName: string): void {
     this.#registration.removeFunction(toFunctionName(functionName));
+  }
+
+  /**
+   * Limits, now and on every later connect, how many jobs of a function may wait in each server; null takes that back. A
+   * server that refuses is a `max-queue-refused` event. One value for the function holds for all who use the server.
+   *
+   * @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT` for a name with spaces, or limits that are no numbers
+   */
+  setMaxQueue(functionName: string, limits: MaxQueue | null): void {
+    const name = toFunctionName(functionName);
+    const line = this.#registration.setMaxQueue(name, limits);
+    for (const connection of this.#ready()) this.#announcer.askMaxQueue(connection, name, line);
   }
 
   /**
@@ -233,37 +319,60 @@ export class Pool extends TypedEmitter<PoolEvent> {
 
   #close(timeoutMs: number, done: () => void): void {
     this.hold();
-    const cut = (): void => {
-      for (const connection of this.#connections) connection.destroy();
-    };
-    const timer = this.settings.clock.setTimer(timeoutMs, cut);
-    const finishOnceClosed = (): void => {
-      if (!this.#connections.every(({ state }) => state.name === 'closed')) return;
-      this.#waiters.delete(finishOnceClosed);
+    const connections = this.#list.all;
+    const timer = this.settings.clock.setTimer(timeoutMs, () => {
+      for (const connection of connections) connection.destroy();
+    });
+    this.#finishClosing = () => {
+      if (!connections.every(({ state }) => state.name === 'closed')) return;
+      this.#finishClosing = undefined;
       timer.cancel();
       this.#keepAlive.close();
       this.emit({ type: 'close' });
       done();
     };
-    for (const connection of this.#connections) connection.close();
-    this.#wake();
-    this.#waiters.add(finishOnceClosed);
-    finishOnceClosed();
+    for (const connection of connections) connection.close();
+    this.#waiters.wake();
+    this.#finishClosing?.();
   }
 
-  #wake(): void {
-    for (const wake of this.#waiters) wake();
+  #open(): void {
+    this.#opened = true;
+    for (const connection of this.#list.connections) connection.open();
+  }
+
+  #ready(): Connection[] {
+    return this.#list.connections.filter(({ ready }) => ready);
+  }
+
+  #parse(servers: ServerInput | readonly ServerInput[], where: string): ServerAddress[] {
+    const addresses = parseMoreServers(servers, this.settings, where);
+    if (this.closed) throw new ClosedError('the pool is closed');
+    return addresses;
+  }
+
+  /** The list of servers is another one. */
+  #afterChange(): void {
+    if (this.#opened && !this.closed) this.#open();
+    this.#waiters.wake();
+  }
+
+  #onDump(server: string, direction: 'read' | 'write', dumped: Dumped): void {
+    this.emit({ type: direction, server, ...dumped });
+    if (this.listenerCount(direction) > 0) return;
+    this.settings.logger.info({ server, direction }, dumped.text);
   }
 
   #owner(): ConnectionOwner {
+    const { clock, onServerLost, connectAttempts, random } = this.settings;
     return {
-      onOpen: (connection) => {
-        for (const packet of this.#registration.options()) this.#askOption(connection, packet);
-        for (const packet of this.#registration.announcements()) connection.send(packet);
-      },
+      clock,
+      mustGreet: () => this.#registration.hasRequired,
+      onOpen: (connection, wire) => this.#announcer.tell(connection, wire),
       onReady: (connection) => {
+        this.#suspects.onReady(connection);
         for (const user of this.#users) user.onReady?.(connection);
-        this.#wake();
+        this.#waiters.wake();
       },
       onLost: (connection, error) => {
         for (const user of this.#users) user.onLost?.(connection, error);
@@ -271,89 +380,27 @@ export class Pool extends TypedEmitter<PoolEvent> {
       onPacket: (connection, packet) => {
         for (const user of this.#users) user.onPacket?.(connection, packet);
       },
-      onEvent: (event) => {
-        this.#log(event);
-        this.emit(event);
+      onEvent: (event) => this.#tell(event),
+      nextAttempt: (info, reconnect) =>
+        decide(info, reconnect, {
+          ...{ onServerLost, connectAttempts, random },
+          onError: (error, during) => this.#tell({ type: 'listener-error', error, during }),
+        }),
+      onUnwanted: ({ server }) => void this.#list.remove(server, { force: true }),
+      onFailed: () => this.#waiters.wake(),
+      onClosed: (connection) => {
+        this.#list.onClosed(connection);
+        this.#suspects.delete(connection);
+        this.#waiters.wake();
+        this.#finishClosing?.();
       },
-      onClosed: () => this.#wake(),
       hold: () => this.hold(),
       release: () => this.release(),
     };
   }
 
-  #askOption(connection: Connection, packet: Packet<'OPTION_REQ'>): void {
-    connection.request(packet, {
-      onReply: () => {},
-      onReplyError: (error) => {
-        if (!connection.ready) return;
-        const { server } = connection;
-        const event: PoolEvent = { type: 'option-refused', server, option: decodeText(packet.option), error };
-        this.#log(event);
-        this.emit(event);
-      },
-    });
+  #tell(event: PoolEvent): void {
+    logEvent(this.settings.logger, event);
+    this.emit(event);
   }
-
-  /** Waits until `find` finds something, as long as `needed` of the servers may still come. */
-  #waitFor<T>(
-    from: readonly Connection[],
-    needed: number,
-    find: () => T | undefined,
-    options: WaitOptions,
-  ): Promise<T> {
-    const { timeoutMs = DEFAULT_WAIT_MS, signal } = options;
-    return new Promise((resolve, reject) => {
-      const finish = (settle: () => void): void => {
-        this.#waiters.delete(check);
-        timer?.cancel();
-        signal?.removeEventListener('abort', onAbort);
-        this.release();
-        settle();
-      };
-      const check = (): void => {
-        const found = this.closed ? undefined : find();
-        const left = from.filter(({ state }) => state.name !== 'closed').length;
-        if (this.closed) finish(() => reject(new ClosedError('the pool is closed')));
-        else if (found !== undefined) finish(() => resolve(found));
-        else if (left < needed) {
-          finish(() => reject(noServers('too many job servers were given up', from)));
-        }
-      };
-      // The reason is whatever the caller gave to abort(), usually an Error.
-      const onAbort = (): void => finish(() => reject(signal?.reason as Error));
-      const onTimeout = (): void => {
-        const who = needed === 1 ? 'no job server' : `fewer than ${needed} job servers`;
-        finish(() => reject(noServers(`${who} accepted a connection within ${timeoutMs} ms`, from)));
-      };
-
-      this.hold();
-      const timer = Number.isFinite(timeoutMs)
-        ? this.settings.clock.setTimer(timeoutMs, onTimeout, { unref: true })
-        : undefined;
-      if (signal?.aborted === true) return onAbort();
-      signal?.addEventListener('abort', onAbort, { once: true });
-      this.#waiters.add(check);
-      check();
-    });
-  }
-
-  #log(event: PoolEvent): void {
-    const { logger } = this.settings;
-    if (event.type === 'connect') logger.info({ server: event.server }, 'connected');
-    else if (
-      event.type === 'connection-error' ||
-      event.type === 'disconnect' ||
-      event.type === 'option-refused'
-    )
-      logger.warn({ server: event.server }, event.error.message);
-    else if (event.type === 'protocol-error') logger.error({ server: event.server }, event.error.message);
-  }
-}
-
-function noServers(fact: string, connections: readonly Connection[]): NoServersError {
-  const failures = connections
-    .filter(({ ready }) => !ready)
-    .map(({ server, lastError }) => ({ server, error: lastError }));
-  const reasons = failures.map(({ server, error }) => error?.message ?? `${server}: still connecting`);
-  return new NoServersError(`${fact} (${reasons.join('; ')}); is gearmand running?`, failures);
 }

@@ -1,5 +1,6 @@
 import {
   encodeText,
+  formatCommand,
   InvalidArgumentError,
   MAX_CLIENT_ID_BYTES,
   type Packet,
@@ -8,24 +9,41 @@ import {
 
 const MAX_OPTION_BYTES = 63;
 
+/** Limits of the jobs of one function that may wait: of all priorities together, or of each; 0 is no limit. */
+export type MaxQueue = number | { readonly high?: number; readonly normal?: number; readonly low?: number };
+
+/** A server option, and whether a server that refuses it is of no use. */
+export interface WantedOption {
+  /** As it travels. */
+  readonly option: string;
+  readonly required: boolean;
+}
+
 /**
- * What a job server must be told on every connect, because it forgets it with the connection.
+ * What a job server must be told on every connect, because it forgets it with the connection, or when it starts anew.
  *
- * The order is fixed: options, client id, functions.
+ * The order is fixed: options, client id, functions, limits of queues.
  */
 export class Registration {
-  readonly #options = new Set<string>();
+  readonly #options = new Map<string, boolean>();
   readonly #functions = new Map<string, number | undefined>();
+  readonly #maxQueues = new Map<string, string>();
   #clientId: string | undefined;
 
+  /** True when a server may refuse something without which it is of no use. */
+  get hasRequired(): boolean {
+    for (const required of this.#options.values()) if (required) return true;
+    return false;
+  }
+
   /** @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT` */
-  addOption(text: string): Packet<'OPTION_REQ'> {
+  addOption(text: string, required: boolean): WantedOption {
     const option = encodeText(text);
     if (!isOption(text)) {
       throw new InvalidArgumentError(`a server option must be 1 to ${MAX_OPTION_BYTES} bytes without NUL`);
     }
-    this.#options.add(option);
-    return request('OPTION_REQ', { option });
+    this.#options.set(option, required || this.#options.get(option) === true);
+    return { option, required };
   }
 
   /** @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT` */
@@ -48,9 +66,36 @@ export class Registration {
     return request('CANT_DO', { functionName });
   }
 
-  /** The OPTION_REQ packets, each of which is answered. */
-  options(): Packet<'OPTION_REQ'>[] {
-    return [...this.#options].map((option) => request('OPTION_REQ', { option }));
+  /**
+   * Sets the limits of a function's queue, or takes them away from what is told on later connects.
+   *
+   * @returns the command, a line without its end
+   * @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT` for a name that the text protocol cannot carry
+   */
+  setMaxQueue(functionName: string, limits: MaxQueue | null): string {
+    const words =
+      limits === null
+        ? []
+        : typeof limits === 'number'
+          ? [limits]
+          : [limits.high ?? 0, limits.normal ?? 0, limits.low ?? 0];
+    if (!words.every((word) => Number.isSafeInteger(word) && word >= 0)) {
+      throw new InvalidArgumentError('the limit of a queue must be a whole number of jobs, 0 for none');
+    }
+    const line = formatCommand('maxqueue', [functionName, ...words.map(String)]);
+    if (limits === null) this.#maxQueues.delete(functionName);
+    else this.#maxQueues.set(functionName, line);
+    return line;
+  }
+
+  /** The options to ask for; each is answered. */
+  options(): WantedOption[] {
+    return [...this.#options].map(([option, required]) => ({ option, required }));
+  }
+
+  /** The commands that limit queues, by function; each is answered. */
+  maxQueues(): ReadonlyMap<string, string> {
+    return this.#maxQueues;
   }
 
   /** The packets behind them, none of which is answered. */

@@ -1,4 +1,4 @@
-import { connect } from 'node:net';
+import { connect, type LookupFunction } from 'node:net';
 import { SocketTransport, TCP_KEEPALIVE_MS } from './socket-transport.ts';
 import { createTlsDial } from './tls-dial.ts';
 import { parseTlsOptions, type TlsOptions } from './tls-options.ts';
@@ -6,31 +6,58 @@ import type { Dial } from './transport.ts';
 
 const READ_BUFFER_BYTES = 64 * 1024;
 
+/** How sockets are opened. */
+export interface SocketDialOptions {
+  readonly tls?: TlsOptions | undefined;
+  /**
+   * Finds the addresses of a host name, as the option `lookup` of `net.connect()`. It is called for each attempt to
+   * connect, and all addresses that it gives are tried.
+   *
+   * @defaultValue `dns.lookup()`
+   */
+  readonly lookup?: LookupFunction | undefined;
+  /**
+   * How long a TCP connection may be silent before the system asks whether the other side still lives, in milliseconds.
+   *
+   * @defaultValue 60_000
+   */
+  readonly keepAliveMs?: number | undefined;
+}
+
 /**
  * Dials with TCP or Unix sockets, and with TLS where the address says so. All plain sockets of one dialer read into one
  * buffer, one after the other.
  *
  * @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT` for wrong TLS options
  */
-export function createSocketDial(options: { readonly tls?: TlsOptions | undefined } = {}): Dial {
-  const dialPlain = createPlainDial();
-  const dialTls = createTlsDial(parseTlsOptions(options.tls ?? {}, 'createSocketDial()'));
-  return (address, handlers) =>
-    address.kind === 'tcp' && address.tls === true
-      ? dialTls(address, handlers)
-      : dialPlain(address, handlers);
+export function createSocketDial(options: SocketDialOptions = {}): Dial {
+  const tls = parseTlsOptions(options.tls ?? {}, 'createSocketDial()');
+  const dialPlain = createPlainDial(options);
+  const dialTls = createTlsDial(tls, options);
+  return (address, handlers) => {
+    if (address.kind !== 'tcp' || address.tls === undefined || address.tls === false) {
+      return dialPlain(address, handlers);
+    }
+    // What is said for one server stands instead of what is said for all.
+    const dial = address.tls === true ? dialTls : createTlsDial(address.tls, options);
+    return dial(address, handlers);
+  };
 }
 
-function createPlainDial(): Dial {
+function createPlainDial({ lookup, keepAliveMs = TCP_KEEPALIVE_MS }: SocketDialOptions): Dial {
   const buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
   return (address, handlers) => {
+    // Streams are opened by their own dialer, never here.
+    if (address.kind === 'stream') throw new TypeError('a stream cannot be dialled');
     const target =
-      address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port };
+      address.kind === 'unix'
+        ? { path: address.path }
+        : { host: address.host, port: address.port, ...(lookup && { lookup }) };
     const socket = connect({
       ...target,
       noDelay: true,
       keepAlive: true,
-      keepAliveInitialDelay: TCP_KEEPALIVE_MS,
+      keepAliveInitialDelay: keepAliveMs,
       // With a buffer of our own Node reads without allocating, 15 to 20 % faster than 'data' events.
       onread: {
         buffer,

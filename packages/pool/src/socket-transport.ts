@@ -18,6 +18,15 @@ export class SocketTransport implements Transport {
     return this.#socket.writableLength;
   }
 
+  get takenBytes(): number {
+    // Undocumented, but what Node's own socket.setTimeout() looks at to tell a slow write from a dead one: without it a
+    // large piece seems to stand still until its last byte is gone.
+    const { _handle: handle } = this.#socket as {
+      readonly _handle?: { readonly writeQueueSize?: number } | null;
+    };
+    return this.#socket.bytesWritten - this.#socket.writableLength - (handle?.writeQueueSize ?? 0);
+  }
+
   write(pieces: readonly Uint8Array[]): boolean {
     const [only] = pieces;
     if (pieces.length === 1 && only !== undefined) return this.#socket.write(only);

@@ -3,11 +3,13 @@ import { checkServerIdentity, connect } from 'node:tls';
 import { encodePacket, GearmanError, request, response } from '@gearman/protocol';
 import { type ServerAddress, serverName } from './address.ts';
 import { ConnectError, TlsError } from './errors.ts';
+import type { SocketDialOptions } from './socket-dial.ts';
 import { SocketTransport, TCP_KEEPALIVE_MS } from './socket-transport.ts';
 import { type TlsPhase, tlsFailure } from './tls-failure.ts';
 import { loadTls, type TlsOptions } from './tls-options.ts';
 import type { Transport, TransportHandlers } from './transport.ts';
 
+type AttemptOptions = SocketDialOptions & { readonly tls: TlsOptions };
 type TcpAddress = Extract<ServerAddress, { readonly kind: 'tcp' }>;
 
 const HELLO = Buffer.from('tls');
@@ -17,8 +19,10 @@ const ANSWER = Buffer.concat(encodePacket(response('ECHO_RES', { data: HELLO }))
 /** Dials with TLS. */
 export function createTlsDial(
   options: TlsOptions,
+  socketOptions: Omit<SocketDialOptions, 'tls'> = {},
 ): (address: TcpAddress, handlers: TransportHandlers) => Transport {
-  return (address, handlers) => new TlsAttempt(address, options, handlers).transport;
+  return (address, handlers) =>
+    new TlsAttempt(address, { ...socketOptions, tls: options }, handlers).transport;
 }
 
 /**
@@ -33,12 +37,14 @@ class TlsAttempt {
   readonly #address: TcpAddress;
   readonly #socket: Socket;
   readonly #hasCertificate: boolean;
+  readonly #keepAliveMs: number;
   readonly #handlers: TransportHandlers;
   #phase: 'connect' | TlsPhase | 'ready' = 'connect';
   #greeting: Buffer = Buffer.alloc(0);
 
-  constructor(address: TcpAddress, options: TlsOptions, handlers: TransportHandlers) {
+  constructor(address: TcpAddress, options: AttemptOptions, handlers: TransportHandlers) {
     const { socket, hasCertificate } = open(address, options);
+    this.#keepAliveMs = options.keepAliveMs ?? TCP_KEEPALIVE_MS;
     this.#address = address;
     this.#socket = socket;
     this.#hasCertificate = hasCertificate;
@@ -70,7 +76,7 @@ class TlsAttempt {
     // Not before: a host with several addresses gets a new handle for each that is tried.
     this.#socket.unref();
     this.#socket.setNoDelay(true);
-    this.#socket.setKeepAlive(true, TCP_KEEPALIVE_MS);
+    this.#socket.setKeepAlive(true, this.#keepAliveMs);
   }
 
   #onGreeting(chunk: Buffer): void {
@@ -99,14 +105,14 @@ class TlsAttempt {
 /** Never throws: what prevents a connect is the failure of the socket. */
 function open(
   address: TcpAddress,
-  options: TlsOptions,
+  { tls: options, lookup }: AttemptOptions,
 ): { readonly socket: Socket; readonly hasCertificate: boolean } {
   const { host, port } = address;
   const name = options.servername ?? host;
   try {
     const material = loadTls(options, 'tls');
     const socket = connect({
-      ...{ host, port, ...material },
+      ...{ host, port, ...material, ...(lookup && { lookup }) },
       minVersion: 'TLSv1.2',
       rejectUnauthorized: options.rejectUnauthorized ?? true,
       // An address is checked, too, but must not be announced (RFC 6066, section 3).

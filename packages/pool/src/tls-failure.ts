@@ -1,5 +1,6 @@
 import { type ServerAddress, serverName } from './address.ts';
-import { TlsError } from './errors.ts';
+import { ConnectError, TlsError } from './errors.ts';
+import type { Transport } from './transport.ts';
 
 /** How far an attempt had come. */
 export type TlsPhase =
@@ -85,8 +86,13 @@ export function tlsFailure(
   return new TlsError(serverName(address), reason, hint, error && { cause: error });
 }
 
-/** The connection was open, and nothing more came in time. */
-export function tlsTimeout(server: string, timeoutMs: number): TlsError {
+/** An attempt took too long; with TLS, perhaps because the server waits for plain text. */
+export function connectTimeout(
+  server: string,
+  transport: Transport,
+  timeoutMs: number,
+): ConnectError | TlsError {
+  if (transport.handshaking !== true) return new ConnectError(server, `no connection within ${timeoutMs} ms`);
   return new TlsError(
     server,
     `no TLS connection within ${timeoutMs} ms`,

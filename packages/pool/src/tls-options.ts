@@ -54,7 +54,7 @@ const pem = z
   .optional();
 const file = z.string().min(1).optional();
 
-const tlsSchema: z.ZodType<TlsOptions, TlsOptions> = z.strictObject({
+export const tlsSchema: z.ZodType<TlsOptions, TlsOptions> = z.strictObject({
   caFile: file,
   ca: pem,
   certFile: file,

@@ -16,6 +16,11 @@ export interface Transport {
   write(pieces: readonly Uint8Array[]): boolean;
   /** Bytes accepted by `write` that the system has not taken yet. */
   readonly bufferedBytes: number;
+  /**
+   * Bytes that the system has taken so far, also of a piece that is not gone yet. Lets a heartbeat tell slow from dead;
+   * left out where it cannot be known.
+   */
+  readonly takenBytes?: number;
   /** True while the connection is open and encryption is not agreed on; left out where there is none. */
   readonly handshaking?: boolean;
   /** Stops reading until `resume`. */

@@ -85,22 +85,22 @@ export class PacketParser {
 
   /**
    * Reads packets from `chunk`, starting at `at`, and stops early before bytes that are no packet. Appends what it
-   * completed and returns the offset behind the bytes it took, at least one. For those who mix packets with something
-   * else on one stream.
+   * completed, at most `most`, and returns the offset behind the bytes it took, at least one. For those who mix packets
+   * with something else on one stream.
    */
-  consume(chunk: Uint8Array, at: number, messages: MessageSink): number {
+  consume(chunk: Uint8Array, at: number, messages: MessageSink, most = Number.POSITIVE_INFINITY): number {
     if (this.#skipBytes > 0) return this.#skip(chunk, at);
     if (this.#headerBytes === HEADER_BYTES) return this.#continueBody(chunk, at, messages);
     if (this.#headerBytes > 0 || chunk.length - at < HEADER_BYTES)
       return this.#continueHeader(chunk, at, messages);
-    return this.#readWhole(chunk, at, messages);
+    return this.#readWhole(chunk, at, messages, most);
   }
 
   /** The packets that are wholly in the chunk, up to the first message that is anything else. */
-  #readWhole(chunk: Uint8Array, at: number, messages: MessageSink): number {
+  #readWhole(chunk: Uint8Array, at: number, messages: MessageSink, most: number): number {
     const reader = new BodyReader(chunk);
     let next = at;
-    while (chunk.length - next >= HEADER_BYTES) {
+    for (let left = most; left > 0 && chunk.length - next >= HEADER_BYTES; left--) {
       const bodyAt = next + HEADER_BYTES;
       const magic = readMagic(chunk, next);
       const layout = layoutOfCode(readUint32(chunk, next + 4));

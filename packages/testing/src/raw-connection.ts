@@ -1,13 +1,13 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { encodePacket, type Packet, type PacketType, StreamParser } from '@gearman/protocol';
+import { Mailbox } from './mailbox.ts';
 
 /** One socket to a job server that speaks packets and nothing else: what a test wants to say, it says itself. */
 export class RawConnection {
   readonly #socket: Socket;
   readonly #parser = new StreamParser();
-  readonly #received: Packet[] = [];
-  readonly #waiting: ((packet: Packet | undefined) => void)[] = [];
+  readonly #mailbox = new Mailbox<Packet>();
   #onPacket: ((packet: Packet) => void) | undefined;
   #ended = false;
 
@@ -17,7 +17,7 @@ export class RawConnection {
     socket.on('error', () => {});
     socket.on('close', () => {
       this.#ended = true;
-      for (const resolve of this.#waiting.splice(0)) resolve(undefined);
+      this.#mailbox.end();
     });
   }
 
@@ -29,7 +29,7 @@ export class RawConnection {
   }
 
   send(...packets: readonly Packet[]): void {
-    this.sendBytes(Buffer.concat(packets.flatMap((packet) => encodePacket(packet))));
+    this.sendBytes(bytesOf(...packets));
   }
 
   /** Anything at all: halves of packets, garbage. */
@@ -39,23 +39,18 @@ export class RawConnection {
 
   /** The next packet that came, in order; rejects when the connection ends before one comes. */
   async next(): Promise<Packet> {
-    const packet = this.#received.shift() ?? (await this.#arrival());
-    if (packet === undefined) throw new Error('the connection ended before a packet came');
-    return packet;
+    return theNext(await this.#mailbox.take());
   }
 
   /** The next packet, which must be of this type. */
   async expect<T extends PacketType>(type: T): Promise<Packet<T>> {
-    const packet = await this.next();
-    if (packet.type !== type) throw new Error(`expected ${type}, got ${JSON.stringify(packet)}`);
-    // The line above has just compared the tag.
-    return packet as unknown as Packet<T>;
+    return ofType(type, await this.next());
   }
 
   /** From now on packets go to `listener`, no longer to {@link next}. */
   listen(listener: (packet: Packet) => void): void {
     this.#onPacket = listener;
-    for (const packet of this.#received.splice(0)) listener(packet);
+    for (const packet of this.#mailbox.takeAll()) listener(packet);
   }
 
   /** Closes now, and resolves when it is closed. */
@@ -74,16 +69,25 @@ export class RawConnection {
     for (const message of this.#parser.push(chunk)) {
       if (!('magic' in message) || 'packetCode' in message || 'sizeBytes' in message) continue;
       if (this.#onPacket !== undefined) this.#onPacket(message);
-      else {
-        const reader = this.#waiting.shift();
-        if (reader === undefined) this.#received.push(message);
-        else reader(message);
-      }
+      else this.#mailbox.put(message);
     }
   }
+}
 
-  #arrival(): Promise<Packet | undefined> {
-    if (this.#ended) return Promise.resolve(undefined);
-    return new Promise((resolve) => this.#waiting.push(resolve));
-  }
+/** The bytes of packets, one behind the other. */
+export function bytesOf(...packets: readonly Packet[]): Buffer {
+  return Buffer.concat(packets.flatMap((packet) => encodePacket(packet)));
+}
+
+/** What came, if anything did. */
+export function theNext<M>(message: M | undefined): M {
+  if (message === undefined) throw new Error('the connection ended before a message came');
+  return message;
+}
+
+/** The message as the packet that it must be. */
+export function ofType<T extends PacketType>(type: T, message: { readonly type: string }): Packet<T> {
+  if (message.type !== type) throw new Error(`expected ${type}, got ${JSON.stringify(message)}`);
+  // The line above has just compared the tag.
+  return message as unknown as Packet<T>;
 }

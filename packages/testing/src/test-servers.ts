@@ -10,6 +10,8 @@ export interface TestServer {
   /** `127.0.0.1:port`, as clients and workers want it. */
   readonly server: string;
   readonly port: number;
+  /** Its process, if it has one of its own. */
+  readonly pid?: number | undefined;
   /** Ends it, and every connection with it. */
   stop(): Promise<void>;
   /** Ends it as a crash would, and resolves when it is gone. */
@@ -78,6 +80,7 @@ function gearmand(child: ChildProcess, port: number): TestServer {
     name: 'gearmand',
     server: `127.0.0.1:${port}`,
     port,
+    pid: child.pid,
     stop,
     kill: stop,
     [Symbol.asyncDispose]: stop,
@@ -118,14 +121,20 @@ function tryConnect(port: number): Promise<'accepted' | 'refused'> {
   });
 }
 
-/** A port of 127.0.0.1 that nobody listens on right now. */
+/**
+ * A port of 127.0.0.1 that nobody listens on right now, and that no outgoing connection gets by chance: a server may go
+ * and come back on it.
+ */
 export async function freePort(): Promise<number> {
-  const probe = createTcpServer();
-  probe.listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port was given');
-  return address.port;
+  for (;;) {
+    // Below the ports that systems give to outgoing connections: 32768 and up on Linux, 49152 elsewhere.
+    const port = 10_000 + Math.floor(Math.random() * 22_000);
+    const probe = createTcpServer();
+    const free = new Promise<boolean>((resolve) => {
+      probe.once('listening', () => probe.close(() => resolve(true)));
+      probe.once('error', () => resolve(false));
+    });
+    probe.listen(port, '127.0.0.1');
+    if (await free) return port;
+  }
 }

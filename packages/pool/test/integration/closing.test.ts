@@ -1,10 +1,9 @@
 import { request, response } from '@gearman/protocol';
-import { freePort, type LeakWatch, watchLeaks } from '@gearman/testing';
+import { fakeServer, freePort, type LeakWatch, type OnMessage, watchLeaks } from '@gearman/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ClosedError, type ConnectionStateName, createPool, type Pool } from '../../src/index.ts';
-import { type Script, ScriptedServer } from '../support/scripted-server.ts';
 
-const echo: Script = (peer, message) => {
+const echo: OnMessage = (peer, message) => {
   if (message.type === 'ECHO_REQ') peer.send(response('ECHO_RES', { data: message.data }));
 };
 
@@ -37,7 +36,7 @@ describe('Pool, closing on real sockets', () => {
   test.each<ConnectionStateName>(['connecting', 'ready', 'closing'])(
     'in state %s leaves no socket open',
     async (state) => {
-      await using server = await ScriptedServer.listen(echo);
+      await using server = await fakeServer(echo);
       const pool = createPool({ servers: `127.0.0.1:${server.port}` });
       if (state !== 'connecting') await pool.ready();
       if (state === 'closing') void pool.close();
@@ -48,7 +47,7 @@ describe('Pool, closing on real sockets', () => {
   );
 
   test('puts on the wire what was sent in the same turn, however much it is', async () => {
-    await using server = await ScriptedServer.listen();
+    await using server = await fakeServer();
     const pool = createPool({ servers: `127.0.0.1:${server.port}` });
     const connection = await pool.acquire();
     const workload = new Uint8Array(300 * 1024);
@@ -61,16 +60,12 @@ describe('Pool, closing on real sockets', () => {
   });
 
   test('cuts off a server that does not close its side', async () => {
-    await using server = await ScriptedServer.listen(
-      () => {},
-      {},
-      (peer) => peer.socket.pause(),
-    );
+    await using server = await fakeServer({ onConnect: (peer) => peer.stopReading() });
     const pool = createPool({ servers: `127.0.0.1:${server.port}` });
     const connection = await pool.acquire();
     for (let i = 0; i < 200; i++) connection.send(request('ECHO_REQ', { data: new Uint8Array(128 * 1024) }));
     await pool.close({ timeoutMs: 20 });
-    for (const { socket } of server.peers) socket.resume();
+    for (const peer of server.peers) peer.resumeReading();
     await server.until(() => server.peers.size === 0);
     expect(connection.state.name).toBe('closed');
   });
@@ -82,7 +77,7 @@ describe('Pool, closing on real sockets', () => {
     const answers: Promise<unknown>[] = [];
     let accepted = 0;
     for (let restart = 0; restart < 20; restart++) {
-      const server = await ScriptedServer.listen(echo, { port });
+      const server = await fakeServer(echo, { port });
       const connection = await pool.acquire();
       for (let i = 0; i < 500; i++) {
         counts.asked++;

@@ -2,15 +2,14 @@ import { rm } from 'node:fs/promises';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { request, response } from '@gearman/protocol';
-import { freePort, type LeakWatch, watchLeaks } from '@gearman/testing';
+import { fakeServer, freePort, type LeakWatch, type OnMessage, watchLeaks } from '@gearman/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createPool } from '../../src/index.ts';
-import { type Script, ScriptedServer } from '../support/scripted-server.ts';
 
 const ECHO = request('ECHO_REQ', { data: Buffer.from('hello') });
 
 /** Answers ECHO_REQ and nothing else. */
-const echo: Script = (peer, message) => {
+const echo: OnMessage = (peer, message) => {
   if (message.type === 'ECHO_REQ') peer.send(response('ECHO_RES', { data: message.data }));
 };
 
@@ -31,7 +30,7 @@ describe('Pool, on real sockets', () => {
     const failed = new Promise((resolve) => pool.once('connection-error', resolve));
     const ready = pool.acquire();
     await failed;
-    await using server = await ScriptedServer.listen(echo, { port });
+    await using server = await fakeServer(echo, { port });
     const connection = await ready;
     expect(Buffer.from((await connection.ask(ECHO)).data).toString()).toBe('hello');
     expect(server.accepted).toBe(1);
@@ -58,14 +57,14 @@ describe('Pool, on real sockets', () => {
   });
 
   test('connects to localhost whichever of its addresses answers', async () => {
-    await using server = await ScriptedServer.listen(echo);
+    await using server = await fakeServer(echo);
     await using pool = createPool({ servers: `localhost:${server.port}` });
     const connection = await pool.acquire();
     expect((await connection.ask(ECHO)).type).toBe('ECHO_RES');
   });
 
   test.skipIf(!hasIpv6)('connects over IPv6', async () => {
-    await using server = await ScriptedServer.listen(echo, { host: '::1' });
+    await using server = await fakeServer(echo, { host: '::1' });
     await using pool = createPool({ servers: `[::1]:${server.port}` });
     const connection = await pool.acquire();
     expect(connection.server).toBe(`[::1]:${server.port}`);
@@ -75,14 +74,14 @@ describe('Pool, on real sockets', () => {
   test.skipIf(process.platform === 'win32')('connects over a Unix socket', async () => {
     const path = join(tmpdir(), `gearman-pool-${process.pid}.sock`);
     await rm(path, { force: true });
-    await using _server = await ScriptedServer.listen(echo, { path });
+    await using _server = await fakeServer(echo, { path });
     await using pool = createPool({ servers: `unix:${path}` });
     const connection = await pool.acquire();
     expect((await connection.ask(ECHO)).type).toBe('ECHO_RES');
   });
 
   test('two pools in one process do not mix their bytes up', async () => {
-    await using server = await ScriptedServer.listen(echo);
+    await using server = await fakeServer(echo);
     const servers = `127.0.0.1:${server.port}`;
     await using one = createPool({ servers });
     await using two = createPool({ servers });

@@ -1,7 +1,7 @@
 import { request, response } from '@gearman/protocol';
+import { type FakePeer, fakeServer } from '@gearman/testing';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import { createPool } from '../../src/index.ts';
-import { type Peer, ScriptedServer } from '../support/scripted-server.ts';
 
 const ECHO = request('ECHO_REQ', { data: new Uint8Array(1) });
 
@@ -27,7 +27,7 @@ const isHeld = (): boolean =>
   });
 
 /** The server's side of a connection does not count. */
-const unref = ({ socket }: Peer): void => {
+const unref = ({ socket }: FakePeer): void => {
   socket.unref();
 };
 
@@ -35,7 +35,7 @@ describe('Pool, and the life of the process', () => {
   test.each(['127.0.0.1', 'localhost'])(
     'an idle connection to %s does not keep the process alive',
     async (host) => {
-      await using server = await ScriptedServer.listen(() => {}, {}, unref);
+      await using server = await fakeServer({ onConnect: unref });
       const before = holdingSockets();
       await using pool = createPool({ servers: `${host}:${server.port}` });
       await pool.ready();
@@ -52,8 +52,8 @@ describe('Pool, and the life of the process', () => {
   });
 
   test('ask() does, until it is answered', async () => {
-    const peers: Peer[] = [];
-    await using server = await ScriptedServer.listen((peer) => peers.push(peer), {}, unref);
+    const peers: FakePeer[] = [];
+    await using server = await fakeServer({ onConnect: unref, onMessage: (peer) => peers.push(peer) });
     await using pool = createPool({ servers: `127.0.0.1:${server.port}` });
     const connection = await pool.acquire();
     const answer = connection.ask(ECHO);

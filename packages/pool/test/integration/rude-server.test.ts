@@ -1,16 +1,22 @@
 import { encodePacket, request, response } from '@gearman/protocol';
-import { type LeakWatch, watchLeaks } from '@gearman/testing';
+import {
+  type FakePeer,
+  type FakeServer,
+  fakeServer,
+  type LeakWatch,
+  type OnMessage,
+  watchLeaks,
+} from '@gearman/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ConnectionLostError, createPool, type Pool } from '../../src/index.ts';
-import { type Peer, type Script, ScriptedServer } from '../support/scripted-server.ts';
 
 const ECHO = request('ECHO_REQ', { data: Buffer.from('hello') });
 const ANSWER = Buffer.concat(encodePacket(response('ECHO_RES', { data: Buffer.from('hello') })));
-const echo: Script = (peer, message) => {
+const echo: OnMessage = (peer, message) => {
   if (message.type === 'ECHO_REQ') peer.sendBytes(ANSWER);
 };
 
-const poolOf = (server: ScriptedServer): Pool => createPool({ servers: `127.0.0.1:${server.port}` });
+const poolOf = (server: FakeServer): Pool => createPool({ servers: `127.0.0.1:${server.port}` });
 
 let leaks: LeakWatch;
 beforeEach(() => {
@@ -24,10 +30,10 @@ describe('Pool, and a rude server', () => {
     'a server that closes after byte %d of its answer fails that request, and the next one works',
     async (cut) => {
       let rude = true;
-      await using server = await ScriptedServer.listen((peer, message) => {
+      await using server = await fakeServer((peer, message) => {
         if (!rude) return echo(peer, message);
         rude = false;
-        peer.socket.end(ANSWER.subarray(0, cut));
+        peer.end(ANSWER.subarray(0, cut));
       });
       await using pool = poolOf(server);
       const first = await pool.acquire();
@@ -42,11 +48,8 @@ describe('Pool, and a rude server', () => {
   );
 
   test('reads an answer that comes byte by byte', async () => {
-    await using server = await ScriptedServer.listen((peer) => {
-      const send = (at: number): void => {
-        if (at < ANSWER.length) peer.socket.write(ANSWER.subarray(at, at + 1), () => send(at + 1));
-      };
-      send(0);
+    await using server = await fakeServer((peer) => {
+      peer.dribble(ANSWER);
     });
     await using pool = poolOf(server);
     const connection = await pool.acquire();
@@ -54,8 +57,8 @@ describe('Pool, and a rude server', () => {
   });
 
   test('gives up on a request that is never answered, and takes the late answer for nothing else', async () => {
-    const peers: Peer[] = [];
-    await using server = await ScriptedServer.listen((peer, message) => {
+    const peers: FakePeer[] = [];
+    await using server = await fakeServer((peer, message) => {
       if (message.type === 'ECHO_REQ') peers.push(peer);
       else peer.send(response('NO_JOB', {}));
     });
@@ -73,11 +76,7 @@ describe('Pool, and a rude server', () => {
     ['garbage', Buffer.from([0, 1, 2, 3])],
     ['a request', Buffer.concat(encodePacket(ECHO))],
   ])('tells that %s is not a job server, and tries it again ever more slowly', async (_, greeting) => {
-    await using server = await ScriptedServer.listen(
-      () => {},
-      {},
-      (peer) => peer.sendBytes(greeting),
-    );
+    await using server = await fakeServer({ onConnect: (peer) => peer.sendBytes(greeting) });
     await using pool = poolOf(server);
     const delays: number[] = [];
     const errors: string[] = [];
@@ -92,12 +91,8 @@ describe('Pool, and a rude server', () => {
   });
 
   test('one rude server of two harms nobody on the other', async () => {
-    await using rude = await ScriptedServer.listen(
-      () => {},
-      {},
-      (peer) => peer.sendBytes('what?\n'),
-    );
-    await using good = await ScriptedServer.listen(echo);
+    await using rude = await fakeServer({ onConnect: (peer) => peer.sendBytes('what?\n') });
+    await using good = await fakeServer(echo);
     await using pool = createPool({ servers: [`127.0.0.1:${rude.port}`, `127.0.0.1:${good.port}`] });
     await new Promise<void>((resolve) => {
       pool.on('connect', ({ server }) => {
@@ -110,7 +105,7 @@ describe('Pool, and a rude server', () => {
   });
 
   test('holds no more than it should while the server does not read', async () => {
-    await using server = await ScriptedServer.listen(echo, {}, (peer) => peer.socket.pause());
+    await using server = await fakeServer({ onConnect: (peer) => peer.stopReading(), onMessage: echo });
     await using pool = poolOf(server);
     const connection = await pool.acquire();
     const data = new Uint8Array(64 * 1024);
@@ -122,7 +117,7 @@ describe('Pool, and a rude server', () => {
     let resumed = false;
     const drained = connection.drained().then(() => resumed);
     resumed = true;
-    for (const { socket } of server.peers) socket.resume();
+    for (const peer of server.peers) peer.resumeReading();
     expect(await drained).toBe(true);
     await server.until(() => server.received.length === sent);
   });

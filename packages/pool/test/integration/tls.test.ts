@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TlsOptions as NodeTlsOptions } from 'node:tls';
 import { request, response } from '@gearman/protocol';
-import { freePort, type LeakWatch, watchLeaks } from '@gearman/testing';
+import { fakeServer, freePort, type LeakWatch, watchLeaks } from '@gearman/testing';
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Authority, selfSigned } from '../../../../test/support/certificates.ts';
 import { TlsError } from '../../src/errors.ts';
@@ -17,7 +17,6 @@ import {
   type PoolOptions,
   type TlsOptions,
 } from '../../src/index.ts';
-import { ScriptedServer } from '../support/scripted-server.ts';
 import { TlsEchoServer } from '../support/tls-server.ts';
 
 const authority = new Authority('Ours');
@@ -212,7 +211,7 @@ describe('a pool with TLS at a server that speaks plain text', () => {
 
   test('uses plain text where the address says so, next to an encrypted one', async () => {
     await using secret = await TlsEchoServer.listen(good);
-    await using open = await ScriptedServer.listen((peer, message) => {
+    await using open = await fakeServer((peer, message) => {
       if (message.type === 'ECHO_REQ') peer.send(response('ECHO_RES', { data: message.data }));
     });
     const servers = [`gearman://127.0.0.1:${open.port}`, `127.0.0.1:${secret.port}`];

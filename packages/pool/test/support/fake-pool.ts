@@ -1,7 +1,6 @@
-import { FakeClock } from '@gearman/testing';
+import { FakeClock, FakeDial, type FakeTransport } from '@gearman/testing';
 import type { PoolEvent, PoolOptions } from '../../src/index.ts';
 import { type Connection, createPool, type Pool } from '../../src/index.ts';
-import { FakeDial, type FakeTransport } from './fake-dial.ts';
 
 /** A pool on a fake network and a fake clock, with everything it told. */
 export interface FakePool {
@@ -18,7 +17,14 @@ export interface FakePool {
 export function createFakePool(options: PoolOptions = {}): FakePool {
   const clock = new FakeClock();
   const net = new FakeDial();
-  const pool = createPool({ servers: 'a:1', clock, dial: net.dial, random: () => 0.5, ...options });
+  const pool = createPool({
+    servers: 'a:1',
+    clock,
+    dial: net.dial,
+    random: () => 0.5,
+    heartbeat: false,
+    ...options,
+  });
   const events: PoolEvent[] = [];
   pool.on('event', (event) => events.push(event));
   const [connection] = pool.connections;

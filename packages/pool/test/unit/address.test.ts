@@ -1,7 +1,8 @@
+import { connect } from 'node:net';
 import { InvalidArgumentError } from '@gearman/protocol';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseServers, type ServerInput, serverName } from '../../src/address.ts';
+import { parseServers, type ServerInput, serverName, toServerInput } from '../../src/address.ts';
 
 describe('parseServers', () => {
   test.each<[ServerInput | ServerInput[], string[]]>([
@@ -86,5 +87,26 @@ describe('parseServers', () => {
         if (address !== undefined) expect(parseServers(serverName(address))).toEqual([address]);
       }),
     );
+  });
+});
+
+describe('toServerInput', () => {
+  const open = () => connect(1);
+
+  test.each<[string, ServerInput]>([
+    ['a name', 'jobs:7003'],
+    ['TLS', { host: 'a', tls: { servername: 'b' } }],
+    ['a path', { path: '/s', replyTimeoutMs: 5 }],
+    ['a stream', { name: 'tunnel', open, heartbeat: false }],
+    ['a bare function', open],
+  ])('gives back %s, with its options', (_, input) => {
+    const [address] = parseServers(input);
+    if (address === undefined) throw new Error('there is one');
+    expect(parseServers(toServerInput(address))).toEqual([address]);
+  });
+
+  test('names functions after their place in the list', () => {
+    expect(parseServers(['a', open, open]).map(serverName)).toEqual(['a:4730', 'stream-2', 'stream-3']);
+    expect(() => parseServers({ name: 'two words', open })).toThrow(InvalidArgumentError);
   });
 });

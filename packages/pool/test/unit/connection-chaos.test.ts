@@ -1,8 +1,8 @@
 import { ProtocolError, request, response } from '@gearman/protocol';
+import type { FakeTransport } from '@gearman/testing';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { canFollow } from '../../src/connection-state.ts';
-import type { FakeTransport } from '../support/fake-dial.ts';
 import { createFakePool, type FakePool } from '../support/fake-pool.ts';
 
 const ECHO = request('ECHO_REQ', { data: new Uint8Array(1) });

@@ -1,7 +1,7 @@
 import { InvalidArgumentError, ProtocolError, request, response } from '@gearman/protocol';
+import { turn } from '@gearman/testing';
 import { describe, expect, test } from 'vitest';
 import { ClosedError, ConnectError, ConnectionLostError } from '../../src/errors.ts';
-import { turn } from '../support/fake-dial.ts';
 import { createFakePool, createOpenPool } from '../support/fake-pool.ts';
 
 const bytes = (text: string): Uint8Array => Buffer.from(text);

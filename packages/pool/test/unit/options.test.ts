@@ -18,7 +18,13 @@ describe('parsePoolOptions', () => {
       connectTimeoutMs: 4000,
       replyTimeoutMs: 10_000,
       reconnect: { type: 'fibonacci', minMs: 10, maxMs: 10_000, jitter: 0.15, maxAttempts: Infinity },
+      heartbeat: { idleMs: 30_000, timeoutMs: 10_000 },
       options: [],
+      lazy: false,
+      connectionsPerServer: 1,
+      maxPending: Infinity,
+      dump: 'off',
+      redactPayload: false,
       clientId: undefined,
       maxPacketBytes: 64 * 1024 * 1024,
     });
@@ -79,6 +85,18 @@ describe('parsePoolOptions', () => {
     ['clock', { clock: 5 }],
     ['random', { random: 0.5 }],
     ['dial', { dial: 'tcp' }],
+    ['heartbeat.idleMs', { heartbeat: { idleMs: 0 } }],
+    ['heartbeat', { heartbeat: true }],
+    ['reconnect', { reconnect: 'fast' }],
+    ['options.0', { options: [{ name: 'x', must: true }] }],
+    ['dump', { dump: 'all' }],
+    ['connectionsPerServer', { connectionsPerServer: 65 }],
+    ['maxPending', { maxPending: 0 }],
+    ['connectAttempts.fast', { connectAttempts: { fast: 0 } }],
+    ['onServerLost', { onServerLost: 'retry' }],
+    ['lazy', { lazy: 1 }],
+    ['servers', { servers: { host: 'a', heartbeat: { idleMs: 0 } } }],
+    ['servers', { servers: { open: 'a', name: 'b' } }],
   ])('refuses a wrong %s', (name, options) => {
     expect(() => createPool(options)).toThrow(InvalidArgumentError);
     expect(() => createPool(options)).toThrow(`createPool(): ${name === 'server' ? '' : name}`);

@@ -1,8 +1,8 @@
 import { InvalidArgumentError, request, response } from '@gearman/protocol';
+import { turn } from '@gearman/testing';
 import { lastValueFrom, toArray } from 'rxjs';
 import { describe, expect, test } from 'vitest';
 import { ClosedError, NoServersError } from '../../src/errors.ts';
-import { turn } from '../support/fake-dial.ts';
 import { createFakePool, createOpenPool } from '../support/fake-pool.ts';
 
 const ECHO = request('ECHO_REQ', { data: new Uint8Array(1) });

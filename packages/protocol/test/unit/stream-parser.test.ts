@@ -1,4 +1,4 @@
-import { StreamParser } from '@gearman/protocol';
+import { type StreamMessage, StreamParser } from '@gearman/protocol';
 import { describe, expect, it } from 'vitest';
 import { bytesOf, concat, everyByte, feed, frame, header, show } from '../helpers.ts';
 
@@ -27,6 +27,25 @@ describe('StreamParser', () => {
     expect(feed(new StreamParser(), stream)).toEqual(expected);
     for (const cut of everyByte(stream)) expect(feed(new StreamParser(), stream, [cut])).toEqual(expected);
     expect(feed(new StreamParser(), stream, everyByte(stream))).toEqual(expected);
+  });
+
+  it('stops when it has made as many messages as wanted, and goes on behind them', () => {
+    const stream = concat([
+      frame(16, 'a'),
+      frame(16, 'b'),
+      bytesOf('status\n'),
+      frame(16, 'c'),
+      bytesOf('x'),
+    ]);
+    const parser = new StreamParser();
+    const portions: string[][] = [];
+    for (let at = 0; at < stream.length; ) {
+      const messages: StreamMessage[] = [];
+      at = parser.pushSome(stream, at, messages, 2);
+      portions.push(messages.map(show));
+    }
+    expect(portions).toEqual([[echo('a'), echo('b')], [text('status'), echo('c')], []]);
+    expect(parser.bufferedBytes).toBe(1);
   });
 
   it('keeps a NUL inside a line that has begun', () => {

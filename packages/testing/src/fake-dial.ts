@@ -1,12 +1,20 @@
-import { encodePacket, type Packet, type StreamMessage, StreamParser } from '@gearman/protocol';
-import type { Dial, ServerAddress, Transport, TransportHandlers } from '../../src/index.ts';
+import { type Packet, type StreamMessage, StreamParser } from '@gearman/protocol';
+import { bytesOf } from './raw-connection.ts';
 
-/** Dials nothing: the test plays the network by hand. */
+/** What a connection wants to hear of its transport, as `@gearman/pool` has it. */
+export interface FakeTransportHandlers {
+  onConnect(): void;
+  onData(chunk: Uint8Array): void;
+  onDrain(): void;
+  onClose(error: Error | undefined): void;
+}
+
+/** Dials nothing: the test plays the network by hand. Its `dial` is an option of pools, clients, workers and admins. */
 export class FakeDial {
   /** Every attempt so far, oldest first. */
   readonly attempts: FakeTransport[] = [];
-  readonly dial: Dial = (address, handlers) => {
-    const transport = new FakeTransport(address, handlers);
+  readonly dial = (_address: unknown, handlers: FakeTransportHandlers): FakeTransport => {
+    const transport = new FakeTransport(handlers);
     this.attempts.push(transport);
     return transport;
   };
@@ -19,21 +27,25 @@ export class FakeDial {
   }
 }
 
-export class FakeTransport implements Transport {
-  readonly address: ServerAddress;
+/** One attempt to connect, and the connection it becomes when the test lets it. */
+export class FakeTransport {
   /** Who is told: the test may call these late, as a real socket might. */
-  readonly handlers: TransportHandlers;
+  readonly handlers: FakeTransportHandlers;
   /** What was written, message by message. */
   readonly received: StreamMessage[] = [];
   /** How many calls of `write` there were. */
   writes = 0;
   bufferedBytes = 0;
+  /** Bytes that the system has taken so far; the test may say so. */
+  takenBytes = 0;
   ended = false;
+  /** True while the other side reads nothing; what is sent reaches it all the same. */
+  paused = false;
   destroyed = false;
   readonly #parser = new StreamParser();
 
-  constructor(address: ServerAddress, handlers: TransportHandlers) {
-    this.address = address;
+  /** @internal use {@link FakeDial} */
+  constructor(handlers: FakeTransportHandlers) {
     this.handlers = handlers;
   }
 
@@ -43,8 +55,13 @@ export class FakeTransport implements Transport {
     return this.bufferedBytes === 0;
   }
 
-  pause(): void {}
-  resume(): void {}
+  pause(): void {
+    this.paused = true;
+  }
+
+  resume(): void {
+    this.paused = false;
+  }
 
   end(): void {
     this.ended = true;
@@ -62,7 +79,7 @@ export class FakeTransport implements Transport {
 
   /** The server sends packets. */
   reply(...packets: readonly Packet[]): void {
-    this.replyBytes(Buffer.concat(packets.flatMap((packet) => encodePacket(packet))));
+    this.replyBytes(bytesOf(...packets));
   }
 
   /** The server sends text, or anything else. */
@@ -75,7 +92,7 @@ export class FakeTransport implements Transport {
     this.handlers.onClose(error);
   }
 
-  /** The types of what was written. */
+  /** The types of what was written; text lines as they are. */
   get types(): string[] {
     return this.received.map((message) => (message.type === 'TEXT' ? message.line : message.type));
   }
