@@ -1,8 +1,10 @@
 import { type ClosedError, type Connection, type NoServersError, ServerError } from '@gearman/pool';
 import { type GearmanError, JobRef, type Packet } from '@gearman/protocol';
+import { Attempts } from './attempts.ts';
+import type { OverflowError } from './collection-errors.ts';
 import { JobCancelledError, SubmitUnknownError } from './errors.ts';
 import type { JobHost } from './job-host.ts';
-import type { JobSettings } from './options.ts';
+import type { JobSettings } from './job-settings.ts';
 import { refusal } from './refusal.ts';
 import type { Submission, SubmitPacket } from './submission.ts';
 
@@ -16,10 +18,13 @@ export interface BackgroundOutcome {
 export class BackgroundSubmission implements Submission {
   packet: SubmitPacket | undefined;
   readonly settings: JobSettings;
+  readonly attempts: Attempts | undefined;
   deadlineMs = Number.POSITIVE_INFINITY;
   readonly #functionName: string;
+  readonly #command: SubmitPacket['type'];
   readonly #host: JobHost;
   #connection: Connection | undefined;
+  #isRetrying = false;
   #outcome: BackgroundOutcome | undefined;
 
   constructor(
@@ -31,7 +36,9 @@ export class BackgroundSubmission implements Submission {
   ) {
     this.packet = packet;
     this.#functionName = functionName;
+    this.#command = packet.type;
     this.settings = settings;
+    this.attempts = settings.repeatable ? new Attempts(packet, settings, host) : undefined;
     this.#host = host;
     this.#outcome = outcome;
   }
@@ -47,37 +54,44 @@ export class BackgroundSubmission implements Submission {
   }
 
   onReplyError(error: GearmanError): void {
-    if (error instanceof ServerError) this.#reject(refusal(this.#functionName, error));
-    else this.#reject(this.#unknown(error.message, error));
+    if (error instanceof ServerError) this.#fail(refusal(this.#functionName, error, this.#command));
+    else this.#fail(this.#unknown(error.message, error));
   }
 
   onDeadline(): void {
-    const { submitTimeoutMs, createdTimeoutMs } = this.settings;
-    if (this.#connection === undefined) {
-      this.#reject(this.#host.submitTimeout(this.#functionName, submitTimeoutMs));
+    if (this.#isRetrying) {
+      this.#isRetrying = false;
+      this.#host.resend(this);
+    } else if (this.#connection === undefined) {
+      const timeoutMs = this.#ranOut(this.settings.submitTimeoutMs);
+      this.#fail(this.#host.submitTimeout(this.#functionName, timeoutMs));
     } else {
-      this.#reject(this.#unknown(`it did not answer within ${createdTimeoutMs} ms`));
+      const timeoutMs = this.#ranOut(this.settings.createdTimeoutMs);
+      this.#fail(this.#unknown(`it did not answer within ${timeoutMs} ms`));
     }
   }
 
   onAbort(cause: unknown): void {
-    const submitted = this.#connection !== undefined;
+    const submitted = this.#connection !== undefined || this.attempts?.earlier !== undefined;
     const how = 'was aborted by its signal';
-    this.#reject(new JobCancelledError(this.#functionName, how, submitted, { cause }));
+    this.#fail(new JobCancelledError(this.#functionName, how, submitted, { cause }));
   }
 
-  onUnsendable(error: NoServersError | ClosedError): void {
-    this.#reject(error);
+  onUnsendable(error: NoServersError | OverflowError | ClosedError): void {
+    this.#fail(error);
   }
 
   onClosing(error: ClosedError): void {
     // One that was sent is about to be acknowledged.
-    if (this.#connection === undefined) this.#reject(error);
+    if (this.#connection === undefined) this.onClosed(error);
   }
 
   onClosed(error: ClosedError): void {
-    if (this.#connection === undefined) this.#reject(error);
-    else this.#reject(this.#unknown('the client was closed before the answer came', error));
+    const earlier = this.attempts?.earlier?.error;
+    this.attempts?.end();
+    if (this.#connection !== undefined) {
+      this.#fail(this.#unknown('the client was closed before the answer came', error));
+    } else this.#end((outcome) => outcome.reject(earlier ?? error));
   }
 
   #unknown(reason: string, cause?: Error): SubmitUnknownError {
@@ -86,8 +100,21 @@ export class BackgroundSubmission implements Submission {
     return new SubmitUnknownError(this.#functionName, server, reason, options);
   }
 
-  #reject(error: GearmanError): void {
-    this.#end((outcome) => outcome.reject(error));
+  #ranOut(stageMs: number): number {
+    return this.attempts?.ranOut(stageMs) ?? stageMs;
+  }
+
+  #fail(error: GearmanError): void {
+    if (this.#outcome === undefined) return;
+    const delayMs = this.attempts?.next({ error });
+    if (delayMs === undefined) {
+      const last = this.attempts?.verdict({ error }).error ?? error;
+      this.#end((outcome) => outcome.reject(last));
+      return;
+    }
+    this.#connection = undefined;
+    this.#isRetrying = true;
+    this.deadlineMs = this.#host.deadlineAfter(delayMs);
   }
 
   #end(settle: (outcome: BackgroundOutcome) => void): void {
@@ -95,6 +122,7 @@ export class BackgroundSubmission implements Submission {
     if (outcome === undefined) return;
     this.#outcome = undefined;
     this.packet = undefined;
+    this.attempts?.end();
     this.deadlineMs = Number.POSITIVE_INFINITY;
     this.#host.settle(this);
     settle(outcome);

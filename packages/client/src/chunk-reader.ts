@@ -1,24 +1,15 @@
 /** One `for await` loop over the parts of a result. Parts wait in memory for a slow reader. */
-export class ChunkReader implements AsyncIterableIterator<Uint8Array> {
-  readonly #ready: Uint8Array[];
-  readonly #waiting: PromiseWithEnds[] = [];
+export class ChunkReader<T = Uint8Array> implements AsyncIterableIterator<T> {
+  readonly #ready: T[] = [];
+  readonly #waiting: PromiseWithEnds<T>[] = [];
   readonly #onReturn: () => void;
   #end: { readonly error: Error | undefined } | undefined;
 
-  constructor(past: readonly Uint8Array[], onReturn: () => void) {
-    this.#ready = [...past];
+  constructor(onReturn: () => void) {
     this.#onReturn = onReturn;
   }
 
-  /** A loop over what is there already. */
-  static over(chunks: readonly Uint8Array[], error?: Error): ChunkReader {
-    const filled = chunks.filter((chunk) => chunk.length > 0);
-    const reader = new ChunkReader(filled, () => {});
-    reader.end(error);
-    return reader;
-  }
-
-  push(chunk: Uint8Array): void {
+  push(chunk: T): void {
     if (this.#end !== undefined) return;
     const reader = this.#waiting.shift();
     if (reader === undefined) this.#ready.push(chunk);
@@ -34,9 +25,11 @@ export class ChunkReader implements AsyncIterableIterator<Uint8Array> {
     for (const reader of others) reader.resolve(DONE);
   }
 
-  next(): Promise<IteratorResult<Uint8Array>> {
-    const chunk = this.#ready.shift();
-    if (chunk !== undefined) return Promise.resolve({ done: false, value: chunk });
+  next(): Promise<IteratorResult<T>> {
+    if (this.#ready.length > 0) {
+      // There is one, and it may be undefined.
+      return Promise.resolve({ done: false, value: this.#ready.shift() as T });
+    }
     return new Promise((resolve, reject) => {
       const reader = { resolve, reject };
       if (this.#end === undefined) this.#waiting.push(reader);
@@ -44,7 +37,7 @@ export class ChunkReader implements AsyncIterableIterator<Uint8Array> {
     });
   }
 
-  return(): Promise<IteratorResult<Uint8Array>> {
+  return(): Promise<IteratorResult<T>> {
     this.#ready.length = 0;
     this.end();
     this.#onReturn();
@@ -55,7 +48,7 @@ export class ChunkReader implements AsyncIterableIterator<Uint8Array> {
     return this;
   }
 
-  #settle({ resolve, reject }: PromiseWithEnds): void {
+  #settle({ resolve, reject }: PromiseWithEnds<T>): void {
     const error = this.#end?.error;
     // A loop hears of the failure once, as with any iterator.
     this.#end = { error: undefined };
@@ -64,9 +57,9 @@ export class ChunkReader implements AsyncIterableIterator<Uint8Array> {
   }
 }
 
-interface PromiseWithEnds {
-  readonly resolve: (result: IteratorResult<Uint8Array>) => void;
+interface PromiseWithEnds<T> {
+  readonly resolve: (result: IteratorResult<T>) => void;
   readonly reject: (error: Error) => void;
 }
 
-const DONE: IteratorResult<Uint8Array> = { done: true, value: undefined };
+const DONE: IteratorResult<never> = { done: true, value: undefined };

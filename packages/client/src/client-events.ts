@@ -7,7 +7,7 @@ type WithJob<E> = E extends ListenerErrorEvent
   ? never
   : E & {
       /** The job it is about. */
-      readonly job: Job<unknown>;
+      readonly job: Job<unknown, unknown>;
     };
 
 /**

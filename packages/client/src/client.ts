@@ -1,51 +1,31 @@
-import { type Observable, TypedEmitter } from '@gearman/events';
-import { ClosedError, createPool, type Pool, type ServerFailure } from '@gearman/pool';
-import { GearmanError, type JobRef, request, toFunctionName } from '@gearman/protocol';
-import { BackgroundSubmission } from './background-submission.ts';
+import { ClosedError, createPool, type Pool } from '@gearman/pool';
+import type { JobRef } from '@gearman/protocol';
+import type { CodecOptions, NoContracts, Registry } from '@gearman/protocol/payload';
+import type { Carried, CarriedBy, CarriedBytes, ContractOptions } from './calls.ts';
 import type { ClientEvent } from './client-events.ts';
+import {
+  ContractCalls,
+  type GivenKnowledge,
+  type PayloadKnowledge,
+  takeKnowledge,
+} from './contract-calls.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { SubmitTimeoutError } from './errors.ts';
-import { Job } from './job.ts';
+import { JobCalls } from './job-calls.ts';
 import type { JobEvent } from './job-events.ts';
 import type { JobHost } from './job-host.ts';
-import { jobEvents$, jobResult$ } from './observables.ts';
+import { JobIntake, type RunAt } from './job-intake.ts';
+import { parseDefaults } from './job-settings.ts';
+import type { ClientMiddleware } from './middleware.ts';
 import {
   type BackgroundOptions,
   type ClientOptions,
-  type JobSettings,
+  type JobDefaults,
   type ParsedClientOptions,
-  parseBackgroundOptions,
   parseClientOptions,
-  parseSubmitOptions,
-  type SubmitOptions,
 } from './options.ts';
-import { type Payload, toBytes } from './payload.ts';
-import {
-  acquire,
-  type JobStatus,
-  type QueryOptions,
-  queryStatus,
-  queryStatusByUnique,
-  type UniqueJobStatus,
-} from './status.ts';
-import { type SubmitPacket, submitPacket } from './submission.ts';
-import { chooseUniqueId } from './unique-id.ts';
-import { abortable } from './wait-for.ts';
-
-/** What became of a job, without throwing. */
-export type Outcome<T> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly error: GearmanError };
-
-/** The answer to {@link Client.echo}. */
-export interface Echo {
-  /** What was sent, as it came back. */
-  readonly data: Uint8Array;
-  /** From request to answer, in milliseconds. */
-  readonly rttMs: number;
-  /** Who answered, as `host:port`. */
-  readonly server: string;
-}
+import type { Schedule } from './schedule.ts';
+import type { JobPayload } from './streams/payload-source.ts';
 
 /**
  * Builds a client. It connects in the background, and again whenever it has to; an unreachable server is never an
@@ -55,142 +35,116 @@ export interface Echo {
  *
  * @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT` for wrong or unknown options
  */
-export function createClient(options: ClientOptions = {}): Client {
-  return new Client(parseClientOptions(options));
+export function createClient<const R extends Registry = NoContracts>(
+  options?: ClientOptions &
+    ContractOptions<R> & { readonly codec?: undefined; readonly encoding?: undefined },
+): Client<R>;
+export function createClient<const R extends Registry = NoContracts, V = string, P = string>(
+  options: ClientOptions & ContractOptions<R> & CodecOptions<V, P>,
+): Client<R, CarriedBy<V, P>>;
+export function createClient(options: ClientOptions & GivenKnowledge = {}): Client<Registry, Carried> {
+  const { knowledge, rest } = takeKnowledge(options);
+  return new Client({ ...parseClientOptions(rest), knowledge });
+}
+
+type ClientOrigin = ParsedClientOptions & { readonly knowledge: PayloadKnowledge };
+
+/** What a client is made of, and shares with those that {@link Client.with} makes of it. */
+interface ClientParts {
+  readonly pool: Pool;
+  readonly ownsPool: boolean;
+  readonly dispatcher: Dispatcher;
 }
 
 /** Submits jobs. See {@link createClient}. */
-export class Client extends TypedEmitter<ClientEvent> {
-  /** The connections, for events, server states and whatever else is about them. */
-  readonly pool: Pool;
-  readonly #ownsPool: boolean;
-  readonly #defaults: JobSettings;
-  readonly #dispatcher: Dispatcher;
-  readonly #host: JobHost;
+export class Client<R = NoContracts, D extends Carried = CarriedBytes> extends JobCalls<R, D> {
+  readonly #parts: ClientParts;
+  readonly #intake: JobIntake;
+  /** The one this was made of, which hears of its jobs, too, and is closed with it. */
+  readonly #parent: Client<R, D> | undefined;
+  readonly #calls: ContractCalls;
   #closing: Promise<void> | undefined;
 
   /** @internal use {@link createClient} */
-  constructor({ pool, exceptions, defaults }: ParsedClientOptions) {
-    super();
-    this.#defaults = defaults;
-    this.#ownsPool = 'own' in pool;
-    this.pool = 'own' in pool ? createPool(pool.own) : pool.shared;
-    if (exceptions) this.pool.setOption('exceptions');
-    this.#dispatcher = new Dispatcher(this.pool);
-    this.#host = this.#jobHost(this.#dispatcher);
-    this.pool.on('event', this.#onPoolEvent);
+  constructor(origin: ClientOrigin | { readonly client: Client<R, D>; readonly defaults: JobDefaults }) {
+    const parts = 'client' in origin ? origin.client.#parts : partsOf(origin);
+    super(parts.pool);
+    this.#parts = parts;
+    const host = this.#jobHost(parts.dispatcher);
+    if ('client' in origin) {
+      const { defaults, prefix, middleware } = origin.client.#intake;
+      const settings = parseDefaults(origin.defaults, defaults);
+      this.#parent = origin.client;
+      this.#intake = new JobIntake(host, parts.dispatcher, settings, prefix, middleware);
+    } else {
+      this.#intake = new JobIntake(host, parts.dispatcher, origin.defaults, origin.prefix, []);
+      if (origin.exceptions) this.pool.setOption('exceptions');
+      this.pool.on('event', this.#onPoolEvent);
+    }
+    const { knowledge } = 'client' in origin ? origin.client.#calls : origin;
+    this.#calls = new ContractCalls(this.#intake, knowledge);
   }
 
   /** Jobs that were submitted here and are not over; background jobs until the server has taken them. */
   get pending(): number {
-    return this.#dispatcher.size;
+    return this.#parts.dispatcher.size;
   }
 
   /**
-   * Submits a job and follows it to its result. It is sent at the end of this turn of the event loop, or when a server
-   * is connected.
+   * Submits a background job that runs at a certain time, in normal priority. Otherwise as {@link submitBackground}.
    *
-   * @param functionName what a worker registered, at most 512 bytes
-   * @param data bytes, or text that is sent as UTF-8. Bytes are not copied: leave them alone until the job was created
-   * @returns a {@link Job}: await it, iterate over it, listen to it
-   * @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT` at once, for arguments that can never be sent.
-   * Everything else the job rejects with, see {@link Job}
-   */
-  submit(functionName: string, data?: Payload, options?: SubmitOptions): Job {
-    const settings = parseSubmitOptions(options, this.#defaults);
-    const packet = packetFor(false, functionName, data, settings);
-    const job = new Job(this.#host, packet, functionName, settings, asBytes);
-    this.#dispatcher.submit(job, settings.signal);
-    return job;
-  }
-
-  /**
-   * Submits a job that goes on without this client, and whose result nobody gets.
+   * gearmand 1.1.20 wakes no worker at that time: the job waits until one asks for work. Servers count in seconds; the
+   * time is rounded up. A time that is past means now. gearmand refuses it with some of its stores (`ERR_GEARMAN_SERVER`
+   * with `QUEUE_ERROR`); a server that does not know the packet gives `ERR_GEARMAN_UNSUPPORTED`.
    *
-   * @returns a promise of its reference, which the server gives once it has the job (a durable server: once it is
-   * stored). Rejects with `ERR_GEARMAN_SUBMIT_TIMEOUT` (never sent), `ERR_GEARMAN_SUBMIT_UNKNOWN` (sent, and then no
-   * answer or no connection: it may or may not run), `ERR_GEARMAN_QUEUE_FULL`, `ERR_GEARMAN_SERVER`,
-   * `ERR_GEARMAN_JOB_CANCELLED`, `ERR_GEARMAN_NO_SERVERS`, `ERR_GEARMAN_CLOSED` or `ERR_GEARMAN_INVALID_ARGUMENT`
+   * @param when a `Date`, whole seconds since 1970, or `{ delayMs }`, counted with this machine's clock
    */
-  submitBackground(functionName: string, data?: Payload, options?: BackgroundOptions): Promise<JobRef> {
-    // Whatever the executor throws, the promise rejects with.
-    return new Promise((resolve, reject) => {
-      const settings = parseBackgroundOptions(options, this.#defaults);
-      const packet = packetFor(true, functionName, data, settings);
-      const outcome = { resolve, reject };
-      const submission = new BackgroundSubmission(this.#host, packet, functionName, settings, outcome);
-      this.#dispatcher.submit(submission, settings.signal);
-    });
-  }
-
-  /** Submits a job and returns what became of it instead of throwing. Errors that are not ours are thrown all the same. */
-  async trySubmit(
+  submitAt(
     functionName: string,
-    data?: Payload,
-    options?: SubmitOptions,
-  ): Promise<Outcome<Uint8Array>> {
-    try {
-      return { ok: true, value: await this.submit(functionName, data, options) };
-    } catch (error) {
-      if (error instanceof GearmanError) return { ok: false, error };
-      throw error;
-    }
+    when: RunAt,
+    data?: JobPayload,
+    options?: BackgroundOptions,
+  ): Promise<JobRef> {
+    return this.#intake.at(functionName, when, data, options);
   }
 
   /**
-   * A cold Observable of a job's events: each subscriber submits a job of its own. It completes with the job and never
-   * errors for one that failed; unsubscribing detaches from the job.
-   */
-  submit$(functionName: string, data?: Payload, options?: SubmitOptions): Observable<JobEvent> {
-    return jobEvents$(() => this.submit(functionName, data, options));
-  }
-
-  /** A cold Observable of a job's result, otherwise as {@link submit$}. It errors with what the job rejects with. */
-  result$(functionName: string, data?: Payload, options?: SubmitOptions): Observable<Uint8Array> {
-    return jobResult$(() => this.submit(functionName, data, options));
-  }
-
-  /**
-   * Asks for the state of a job, foreground or background, of whatever client.
+   * Has the server submit a background job again and again. Otherwise as {@link submitBackground}.
    *
-   * @param job a reference, also as text, whose server is asked; or a bare handle, for which every connected server is
-   * @returns a promise that rejects with `ERR_GEARMAN_NO_SERVERS`, `ERR_GEARMAN_REPLY_TIMEOUT`,
-   * `ERR_GEARMAN_CONNECTION_LOST`, `ERR_GEARMAN_CLOSED`, `ERR_GEARMAN_INVALID_ARGUMENT`, or the signal's reason
+   * Needs a server that can do so: gearmand cannot, and gives `ERR_GEARMAN_UNSUPPORTED`.
+   *
+   * @param schedule five fields, each a number or any: `{ hour: 3, dow: 'mon' }`, or the cron line `'0 3 * * mon'`, where
+   * the protocol has no place for ranges, lists and steps (`ERR_GEARMAN_INVALID_ARGUMENT`)
+   * @returns a promise of the reference of the schedule, which {@link cancel} ends
    */
-  async status(job: JobRef | string, options: QueryOptions = {}): Promise<JobStatus> {
-    return queryStatus(this.#openPool(), job, options);
+  schedule(
+    functionName: string,
+    schedule: string | Schedule,
+    data?: JobPayload,
+    options?: BackgroundOptions,
+  ): Promise<JobRef> {
+    return this.#intake.schedule(functionName, schedule, data, options);
   }
 
   /**
-   * Asks every connected server for the job with a unique id, whatever its function. Otherwise as {@link status}.
+   * Puts something around every submit from now on, here and in clients made of this one later. The first added is the
+   * outermost.
    *
-   * @param uniqueId at most 63 bytes: gearmand does not answer longer ones
+   * @returns the client
    */
-  async statusByUnique(uniqueId: string, options: QueryOptions = {}): Promise<UniqueJobStatus> {
-    return queryStatusByUnique(this.#openPool(), uniqueId, options);
+  use(middleware: ClientMiddleware): this {
+    this.#intake.middleware = [...this.#intake.middleware, middleware];
+    return this;
   }
 
   /**
-   * Sends bytes to a server and back, to see whether it is there and how fast. Rejects as {@link status}.
+   * The same client with other defaults: connections, limits and `pending` are shared, and closing either closes both.
+   * Events of its jobs are told by both, those of connections and `close` by the first only.
    *
-   * @param options `server`: which one, as `host:port`; any connected one when left out
+   * @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT` for wrong or unknown options
    */
-  async echo(data?: Payload, options: QueryOptions & { readonly server?: string } = {}): Promise<Echo> {
-    const packet = request('ECHO_REQ', { data: toBytes(data) });
-    const connection = await acquire(this.#openPool(), options.server, options);
-    const { clock } = this.pool.settings;
-    const startMs = clock.monotonicMs();
-    const reply = await abortable(connection.ask(packet, options.timeoutMs), options.signal);
-    return { data: reply.data, rttMs: clock.monotonicMs() - startMs, server: connection.server };
-  }
-
-  /**
-   * Asks every server for an option, now and on every later connect. A refusal is an `option-refused` event.
-   *
-   * @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT` unless the name is 1 to 63 bytes
-   */
-  setOption(option: string): void {
-    this.pool.setOption(option);
+  with(defaults: JobDefaults): Client<R, D> {
+    return new Client<R, D>({ client: this, defaults });
   }
 
   /**
@@ -201,6 +155,7 @@ export class Client extends TypedEmitter<ClientEvent> {
    * Background jobs without acknowledgement then reject with `ERR_GEARMAN_SUBMIT_UNKNOWN`
    */
   close(options: { readonly timeoutMs?: number } = {}): Promise<void> {
+    if (this.#parent !== undefined) return this.#parent.close(options);
     this.#closing ??= this.#close(options.timeoutMs ?? 5000);
     return this.#closing;
   }
@@ -209,13 +164,29 @@ export class Client extends TypedEmitter<ClientEvent> {
     return this.close();
   }
 
+  /** @internal */
+  protected override get isClosed(): boolean {
+    return this.#parent?.isClosed ?? this.#closing !== undefined;
+  }
+
+  /** @internal */
+  protected override get intake(): JobIntake {
+    return this.#intake;
+  }
+
+  /** @internal */
+  protected override get calls(): ContractCalls {
+    return this.#calls;
+  }
+
   protected override isLast(event: ClientEvent): boolean {
     return event.type === 'close';
   }
 
   async #close(timeoutMs: number): Promise<void> {
-    await this.#dispatcher.close(new ClosedError('the client was closed before the job was over'), timeoutMs);
-    if (this.#ownsPool) await this.pool.close({ timeoutMs });
+    const { dispatcher, ownsPool } = this.#parts;
+    await dispatcher.close(new ClosedError('the client was closed before the job was over'), timeoutMs);
+    if (ownsPool) await this.pool.close({ timeoutMs });
     // A shared pool that was closed before has told so.
     else if (!this.pool.closed) {
       this.pool.off('event', this.#onPoolEvent);
@@ -224,47 +195,44 @@ export class Client extends TypedEmitter<ClientEvent> {
   }
 
   readonly #onPoolEvent = (event: ClientEvent): void => {
-    if (event.type === 'close') this.#dispatcher.abandon(new ClosedError('the pool was closed'));
+    if (event.type === 'close') this.#parts.dispatcher.abandon(new ClosedError('the pool was closed'));
     this.emit(event);
   };
 
   #jobHost(dispatcher: Dispatcher): JobHost {
+    const { clock, random } = this.pool.settings;
     return {
-      clock: this.pool.settings.clock,
+      clock,
+      random,
       settle: (submission) => dispatcher.settle(submission),
-      listen: (connection, handle, listener) => dispatcher.listen(connection, handle, listener),
+      resend: (submission) => dispatcher.resend(submission),
+      cancel: (ref) => this.cancel(ref),
+      listen: (connection, handle, listener, shares) =>
+        dispatcher.listen(connection, handle, listener, shares),
       deadlineAfter: (delayMs) => dispatcher.deadlineAfter(delayMs),
-      submitTimeout: (functionName, timeoutMs) =>
-        new SubmitTimeoutError(functionName, timeoutMs, this.#failures()),
-      wants: (type) => this.hasListeners(type),
-      publish: (event, job) => this.emit({ ...event, job } as ClientEvent),
+      submitTimeout: (functionName, timeoutMs) => {
+        const failures = this.pool.servers.map(({ server, lastError }) => ({ server, error: lastError }));
+        return new SubmitTimeoutError(functionName, timeoutMs, failures);
+      },
+      isOnly: () => dispatcher.size === 1,
+      wants: (type) => this.#wants(type),
+      publish: (event, job) => this.#publish({ ...event, job } as ClientEvent),
     };
   }
 
-  /** The pool of a client that is open; a shared one outlives it. */
-  #openPool(): Pool {
-    if (this.#closing !== undefined) throw new ClosedError('the client is closed');
-    return this.pool;
+  #wants(type: JobEvent['type']): boolean {
+    if (this.hasListeners(type)) return true;
+    return this.#parent === undefined ? false : this.#parent.#wants(type);
   }
 
-  #failures(): ServerFailure[] {
-    return this.pool.servers.map(({ server, lastError }) => ({ server, error: lastError }));
+  #publish(event: ClientEvent): void {
+    this.emit(event);
+    if (this.#parent !== undefined) this.#parent.#publish(event);
   }
 }
 
-function packetFor(
-  background: boolean,
-  functionName: string,
-  data: Payload,
-  settings: JobSettings,
-): SubmitPacket {
-  const name = toFunctionName(functionName);
-  const workload = toBytes(data);
-  const generate = settings.generateUnique ?? background;
-  const uniqueId = chooseUniqueId(settings.uniqueId, generate, name, workload);
-  return submitPacket(background, settings.priority, name, uniqueId, workload);
-}
-
-function asBytes(bytes: Uint8Array): Uint8Array {
-  return bytes;
+function partsOf({ pool, maxPending }: ParsedClientOptions): ClientParts {
+  const ownsPool = 'own' in pool;
+  const made = 'own' in pool ? createPool(pool.own) : pool.shared;
+  return { pool: made, ownsPool, dispatcher: new Dispatcher(made, maxPending) };
 }

@@ -1,8 +1,18 @@
-import type { ClosedError, Connection, ConnectionLostError, Pool, PoolUser } from '@gearman/pool';
-import type { Packet } from '@gearman/protocol';
+import type { EventOf } from '@gearman/events';
+import {
+  type ClosedError,
+  type Connection,
+  NoServersError,
+  type Pool,
+  type PoolEvent,
+  type PoolUser,
+} from '@gearman/pool';
+import { InvalidArgumentError } from '@gearman/protocol';
+import { OverflowError } from './collection-errors.ts';
 import { Deadlines } from './deadlines.ts';
-import { HandleTable, type WorkListener } from './handle-table.ts';
-import type { Submission } from './submission.ts';
+import type { WorkListener } from './handle-table.ts';
+import { type PoolHandles, poolHandles } from './pool-handles.ts';
+import type { Submission, SubmitPacket } from './submission.ts';
 
 /**
  * Sends the jobs of a client and brings what servers say about them to the right one.
@@ -14,19 +24,27 @@ export class Dispatcher implements PoolUser {
   readonly #pool: Pool;
   readonly #live = new Set<Submission>();
   readonly #deadlines: Deadlines;
-  readonly #tables = new Map<Connection, HandleTable>();
+  readonly #handles: PoolHandles;
+  readonly #maxPending: number;
   readonly #aborts = new Map<Submission, () => void>();
   readonly #detach: () => void;
   #fresh: Submission[] = [];
   #waiting = new Set<Submission>();
+  // Those that only one server may have.
+  readonly #pinned = new Set<Submission>();
   #serverWait: AbortController | undefined;
   #whenEmpty: (() => void) | undefined;
   #closed: ClosedError | undefined;
+  #isAbandoned = false;
 
-  constructor(pool: Pool) {
+  /** @param maxPending most jobs that may be submitted and not over */
+  constructor(pool: Pool, maxPending: number) {
     this.#pool = pool;
+    this.#maxPending = maxPending;
+    this.#handles = poolHandles(pool);
     this.#deadlines = new Deadlines(pool.settings.clock, this.#live);
     this.#detach = pool.attach(this);
+    pool.on('state', this.#onState);
   }
 
   /** Jobs that were submitted and are not over. */
@@ -34,17 +52,43 @@ export class Dispatcher implements PoolUser {
     return this.#live.size;
   }
 
+  /** @throws InvalidArgumentError when the job is for a server that the pool does not have */
   submit(submission: Submission, signal: AbortSignal | undefined): void {
+    this.#checkServer(submission.settings.server);
+    if (this.admit(submission, signal)) this.send(submission);
+  }
+
+  /**
+   * Takes a submission in whose packet is still to come: {@link send} is called then.
+   *
+   * @returns false when it ends at once
+   */
+  admit(submission: Submission, signal: AbortSignal | undefined): boolean {
+    if (this.#live.size >= this.#maxPending) {
+      queueMicrotask(() => submission.onUnsendable(tooMany(this.#maxPending)));
+      return false;
+    }
     this.#live.add(submission);
     this.#pool.hold();
     if (signal?.aborted === true) {
       // Not now: whoever submits wants to listen first.
       queueMicrotask(() => submission.onAbort(signal.reason));
-      return;
+      return false;
     }
     if (signal !== undefined) this.#listenTo(signal, submission);
+    return true;
+  }
+
+  /** Sends a submission that is not over, at the end of this turn. */
+  send(submission: Submission): void {
     this.#fresh.push(submission);
     if (this.#fresh.length === 1) queueMicrotask(() => this.#sendFresh());
+  }
+
+  /** Sends a submission again that is not over. */
+  resend(submission: Submission): void {
+    submission.packet = submission.attempts?.packet;
+    this.send(submission);
   }
 
   /** A submission is over. */
@@ -56,17 +100,13 @@ export class Dispatcher implements PoolUser {
       this.#aborts.delete(submission);
     }
     if (this.#waiting.delete(submission) && this.#waiting.size === 0) this.#serverWait?.abort();
+    if (this.#pinned.size > 0) this.#pinned.delete(submission);
     if (this.#live.size === 0) this.#whenEmpty?.();
   }
 
   /** From now on a job hears what comes for its handle. */
-  listen(connection: Connection, handle: string, listener: WorkListener): void {
-    let table = this.#tables.get(connection);
-    if (table === undefined) {
-      table = new HandleTable(connection);
-      this.#tables.set(connection, table);
-    }
-    table.add(handle, listener);
+  listen(connection: Connection, handle: string, listener: WorkListener, shares: boolean): boolean {
+    return this.#handles.listen(connection, handle, listener, shares);
   }
 
   /** The moment `delayMs` from now, at which `onDeadline` of the submission that carries it is called. */
@@ -74,24 +114,10 @@ export class Dispatcher implements PoolUser {
     return this.#deadlines.after(delayMs);
   }
 
-  onPacket(connection: Connection, packet: Packet): void {
-    switch (packet.type) {
-      case 'WORK_COMPLETE':
-      case 'WORK_DATA':
-      case 'WORK_STATUS':
-      case 'WORK_WARNING':
-      case 'WORK_FAIL':
-      case 'WORK_EXCEPTION':
-        this.#tables.get(connection)?.deliver(packet);
-        break;
-      default:
+  onReady({ server }: Connection): void {
+    for (const submission of [...this.#pinned]) {
+      if (serverOf(submission) === server && this.#send(submission)) this.#pinned.delete(submission);
     }
-  }
-
-  onLost(connection: Connection, error: ConnectionLostError): void {
-    const table = this.#tables.get(connection);
-    this.#tables.delete(connection);
-    table?.lose(error);
   }
 
   /**
@@ -111,9 +137,13 @@ export class Dispatcher implements PoolUser {
   abandon(error: ClosedError): void {
     this.#closed = error;
     for (const submission of [...this.#live]) submission.onClosed(error);
-    this.#tables.clear();
+    // Client and pool may both be closed, one after the other.
+    if (this.#isAbandoned) return;
+    this.#isAbandoned = true;
     this.#deadlines.close();
     this.#detach();
+    this.#pool.off('state', this.#onState);
+    this.#handles.release();
   }
 
   #sendFresh(): void {
@@ -123,29 +153,73 @@ export class Dispatcher implements PoolUser {
       // It may have been given up in the meantime.
       if (!this.#live.has(submission)) continue;
       if (this.#closed !== undefined) submission.onClosed(this.#closed);
-      else if (this.#waiting.size > 0 || !this.#send(submission)) this.#wait(submission);
+      else if (this.#mustWait(submission) || !this.#send(submission)) this.#wait(submission);
     }
   }
 
+  /** Nobody overtakes those who wait for any server. */
+  #mustWait(submission: Submission): boolean {
+    return this.#waiting.size > 0 && serverOf(submission) === undefined;
+  }
+
+  #checkServer(server: string | undefined): void {
+    if (server === undefined || this.#pool.connection(server) !== undefined) return;
+    const known = this.#pool.servers.map((state) => state.server).join(', ');
+    throw new InvalidArgumentError(`${server} is not one of this client's servers (${known})`);
+  }
+
   #send(submission: Submission): boolean {
-    const { packet, settings } = submission;
+    const { packet, settings, attempts } = submission;
     if (packet === undefined) return false;
-    // A generated id is like none: only what callers say is the same must meet on one server.
-    const routeBy = settings.uniqueId === undefined ? undefined : packet.uniqueId;
-    const connection = this.#pool.pick(routeBy);
+    const connection = this.#pick(submission, packet);
     if (connection === undefined) return false;
+    const handler = attempts === undefined ? submission : attempts.begin(submission, connection);
     // The deadline is watched here and not there: a late answer still tells which handle the job has.
-    if (!connection.request(packet, submission, Number.POSITIVE_INFINITY)) return false;
+    if (!connection.request(packet, handler, Number.POSITIVE_INFINITY)) return false;
     submission.packet = undefined;
-    submission.deadlineMs = this.#deadlines.after(settings.createdTimeoutMs);
+    const waitMs = settings.createdTimeoutMs;
+    submission.deadlineMs = this.#deadlines.after(attempts?.within(waitMs) ?? waitMs);
     submission.onSent(connection);
     return true;
   }
 
+  #pick(submission: Submission, packet: SubmitPacket): Connection | undefined {
+    const server = serverOf(submission);
+    if (server !== undefined) {
+      const connection = this.#pool.connection(server);
+      return connection?.ready === true ? connection : undefined;
+    }
+    // A generated id is like none: only what callers say is the same must meet on one server.
+    const uniqueId = submission.settings.uniqueId === undefined ? undefined : packet.uniqueId;
+    return this.#pool.pick(uniqueId, packet.functionName);
+  }
+
   #wait(submission: Submission): void {
-    submission.deadlineMs = this.#deadlines.after(submission.settings.submitTimeoutMs);
+    const waitMs = submission.settings.submitTimeoutMs;
+    submission.deadlineMs = this.#deadlines.after(submission.attempts?.within(waitMs) ?? waitMs);
+    const server = serverOf(submission);
+    if (server !== undefined) {
+      this.#pinned.add(submission);
+      const state = this.#pool.connection(server)?.state.name ?? 'closed';
+      if (state === 'closed') this.#failPinned(server);
+      return;
+    }
     this.#waiting.add(submission);
     if (this.#serverWait === undefined) void this.#waitForServer();
+  }
+
+  readonly #onState = ({ server, to }: EventOf<PoolEvent, 'state'>): void => {
+    if (to === 'closed' && this.#pinned.size > 0 && !this.#pool.closed) this.#failPinned(server);
+  };
+
+  /** A server was given up, or taken away: those who can go to no other end. */
+  #failPinned(server: string): void {
+    const error = this.#pool.connection(server)?.lastError;
+    const reason = error?.message ?? 'it is not one of the servers any more';
+    const failure = new NoServersError(`${server} was given up (${reason})`, [{ server, error }]);
+    for (const submission of [...this.#pinned]) {
+      if (serverOf(submission) === server) submission.onUnsendable(failure);
+    }
   }
 
   async #waitForServer(): Promise<void> {
@@ -192,4 +266,14 @@ export class Dispatcher implements PoolUser {
       };
     });
   }
+}
+
+/** The only server that may have it. */
+function serverOf({ attempts, settings }: Submission): string | undefined {
+  return attempts?.server ?? settings.server;
+}
+
+function tooMany(maxPending: number): OverflowError {
+  const remedy = 'nothing was sent; wait until some are over, or raise it';
+  return new OverflowError(`${maxPending} jobs are not over yet`, 'maxPending', maxPending, remedy);
 }

@@ -1,5 +1,5 @@
 import type { Connection } from '@gearman/pool';
-import type { Packet } from '@gearman/protocol';
+import { type Packet, ProtocolError } from '@gearman/protocol';
 
 /** The packets that tell of a job. */
 export type WorkPacket = Packet<
@@ -37,12 +37,22 @@ export class HandleTable {
     this.#connection = connection;
   }
 
-  /** Adds a job. It stays until a packet ends it: a server counts those who stopped listening, too. */
-  add(handle: string, listener: WorkListener): void {
+  /**
+   * Adds a job. It stays until a packet ends it: a server counts those who stopped listening, too.
+   *
+   * @param shares whether it may be one with another job
+   * @returns false when it is not one with the job that has this handle. The server has lost count of its answers, so
+   * its connection was dropped
+   */
+  add(handle: string, listener: WorkListener, shares: boolean): boolean {
     const entry = this.#entries.get(handle);
     if (entry === undefined) this.#entries.set(handle, listener);
-    else if (entry instanceof Merged) entry.listeners.push(listener);
+    else if (!shares) {
+      this.#connection.drop(new ProtocolError(`the server gave two jobs the handle ${handle}`));
+      return false;
+    } else if (entry instanceof Merged) entry.listeners.push(listener);
     else this.#entries.set(handle, new Merged(entry, listener));
+    return true;
   }
 
   /** Brings a packet to every job with its handle, once. */

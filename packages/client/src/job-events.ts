@@ -1,6 +1,8 @@
 import type { ListenerErrorEvent } from '@gearman/events';
-import type { ClosedError, NoServersError, ServerError } from '@gearman/pool';
+import type { ClosedError, NoServersError, ServerError, UnsupportedError } from '@gearman/pool';
 import type { JobRef } from '@gearman/protocol';
+import type { ValidationError } from '@gearman/protocol/payload';
+import type { OverflowError } from './collection-errors.ts';
 import type {
   JobCancelledError,
   JobExceptionError,
@@ -11,6 +13,7 @@ import type {
   SubmitTimeoutError,
   SubmitUnknownError,
 } from './errors.ts';
+import type { PayloadError } from './streams/payload-error.ts';
 
 /** How far a job says it is. */
 export interface JobProgress {
@@ -22,10 +25,19 @@ export interface JobProgress {
 
 /** The job is over without a result. Each of these is a job's last event, and its error is what the promise rejects with. */
 export type JobFailure =
-  /** The worker gave up, or the server refused the job, or every server had been given up. */
+  /** The worker gave up, or the server refused the job, or every server had been given up, `maxPending` was reached, its
+   * payload could not be read, or input or result break the contract. */
   | {
       readonly type: 'fail';
-      readonly error: JobFailedError | QueueFullError | ServerError | NoServersError;
+      readonly error:
+        | JobFailedError
+        | QueueFullError
+        | UnsupportedError
+        | ServerError
+        | NoServersError
+        | OverflowError
+        | PayloadError
+        | ValidationError;
     }
   /** The worker threw. */
   | { readonly type: 'exception'; readonly error: JobExceptionError }
@@ -59,6 +71,13 @@ export type JobEvent<O = Uint8Array> =
   | { readonly type: 'data'; readonly bytes: Uint8Array }
   /** The worker sent a warning; the job goes on. `text` is the same as UTF-8. */
   | { readonly type: 'warning'; readonly bytes: Uint8Array; readonly text: string }
+  /** An attempt failed with `error`; attempt number `attempt` (2 is the first repetition) follows after `delayMs`. */
+  | {
+      readonly type: 'retry';
+      readonly attempt: number;
+      readonly delayMs: number;
+      readonly error: JobFailure['error'];
+    }
   | JobCompletion<O>
   | JobFailure
   | ListenerErrorEvent;
@@ -71,6 +90,13 @@ export type JobState<O = Uint8Array> =
   | { readonly name: 'submitted'; readonly server: string }
   /** The server has it: queued or running, only a status query can tell. */
   | { readonly name: 'created'; readonly ref: JobRef }
+  /** An attempt failed with `error`; number `attempt` follows within `delayMs`. */
+  | {
+      readonly name: 'retrying';
+      readonly attempt: number;
+      readonly delayMs: number;
+      readonly error: JobFailure['error'];
+    }
   | { readonly name: 'complete'; readonly event: JobCompletion<O> }
   | { readonly name: 'failed'; readonly event: JobFailure };
 

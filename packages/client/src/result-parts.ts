@@ -1,43 +1,67 @@
-import { ChunkReader } from './chunk-reader.ts';
-import type { JobSettings } from './options.ts';
+import type { JobSettings } from './job-settings.ts';
 import { joinBytes } from './payload.ts';
+
+/** Who reads the parts of a result. */
+export interface PartReader<T = Uint8Array> {
+  push(part: T): void;
+  /** No more parts; with an error there will be no whole. */
+  end(error?: Error): void;
+}
 
 /** The parts of a result on their way, for those who iterate and for the whole. */
 export class ResultParts {
   readonly #keeps: boolean;
   readonly #parts: Uint8Array[] = [];
-  #readers: readonly ChunkReader[] = [];
+  readonly #separate: boolean;
+  #begun = false;
+  #over: { readonly error: Error | undefined } | undefined;
+  #readers: readonly PartReader[] = [];
 
-  /** @param mode whether the parts belong to the whole, and to loops that start late, or are only shown */
-  constructor(mode: JobSettings['dataMode']) {
+  /**
+   * @param mode whether the parts are kept, for the whole and for loops that start late, or only shown
+   * @param separate whether they are values of their own, so that the last one is the whole
+   */
+  constructor(mode: JobSettings['dataMode'], separate: boolean) {
     this.#keeps = mode === 'join';
+    this.#separate = separate;
   }
 
   push(part: Uint8Array): void {
     if (this.#keeps) this.#parts.push(part);
     for (const reader of this.#readers) reader.push(part);
+    this.#begun = true;
   }
 
-  /** A loop over the parts so far and those to come. */
-  read(): ChunkReader {
-    const reader = new ChunkReader(this.#parts, () => {
-      this.#readers = this.#readers.filter((other) => other !== reader);
-    });
+  /** Gives a reader the parts so far and those to come; the result makes that stop. */
+  add(reader: PartReader): () => void {
     this.#readers = [...this.#readers, reader];
-    return reader;
+    for (const part of [...this.#parts]) reader.push(part);
+    if (this.#over !== undefined) reader.end(this.#over.error);
+    return () => {
+      this.#readers = this.#readers.filter((other) => other !== reader);
+    };
+  }
+
+  /** The result starts from the beginning. Readers that have got a part end with `error`: it cannot be taken back. */
+  restart(error: Error): ResultParts {
+    if (!this.#begun) return this;
+    this.fail(error);
+    return new ResultParts(this.#keeps ? 'join' : 'events', this.#separate);
   }
 
   /** The whole, with its last part. Loops end behind it. */
   complete(last: Uint8Array): Uint8Array {
+    this.#over = { error: undefined };
     for (const reader of this.#readers) {
-      if (last.length > 0) reader.push(last);
+      if (last.length > 0 && !this.#separate) reader.push(last);
       reader.end();
     }
-    return this.#parts.length === 0 ? last : joinBytes([...this.#parts, last]);
+    return this.#separate || this.#parts.length === 0 ? last : joinBytes([...this.#parts, last]);
   }
 
   /** There will be no whole: loops throw behind what they got. */
   fail(error: Error): void {
+    this.#over = { error };
     for (const reader of this.#readers) reader.end(error);
   }
 }

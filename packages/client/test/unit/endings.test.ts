@@ -1,11 +1,22 @@
 import { response } from '@gearman/protocol';
 import { describe, expect, test } from 'vitest';
-import { createClient } from '../../src/index.ts';
+import { type BackgroundOptions, type Client, createClient } from '../../src/index.ts';
 import { connectFakeClient, createFakeClient } from '../support/fake-client.ts';
 import { createdJob, errorOf, sentJob } from '../support/fake-job.ts';
 import { turn } from '../support/fake-network.ts';
 
 const handle = 'H:1';
+
+/** Both ways to submit, as one. */
+const SUBMIT = {
+  submit: (client: Client, functionName: string, options?: BackgroundOptions): PromiseLike<unknown> =>
+    client.submit(functionName, '', options),
+  submitBackground: (
+    client: Client,
+    functionName: string,
+    options?: BackgroundOptions,
+  ): PromiseLike<unknown> => client.submitBackground(functionName, '', options),
+};
 
 describe('Without a server', () => {
   test('a job waits, and is sent when one is there', async () => {
@@ -26,7 +37,7 @@ describe('Without a server', () => {
     '%s() names every server and why it could not be used',
     async (method) => {
       const { client, network, clock } = createFakeClient({ servers: 'a,b', submitTimeoutMs: 30 });
-      const result = errorOf(client[method]('reverse'));
+      const result = errorOf(SUBMIT[method](client, 'reverse'));
       await turn();
       network.attempts[0]?.close('ECONNREFUSED');
       clock.advance(30);
@@ -84,7 +95,7 @@ describe('Without an answer', () => {
     '%s() does not know what became of the job after createdTimeoutMs',
     async (method) => {
       const { client, clock } = await connectFakeClient();
-      const result = errorOf(client[method]('reverse', '', { createdTimeoutMs: 70 }));
+      const result = errorOf(SUBMIT[method](client, 'reverse', { createdTimeoutMs: 70 }));
       await turn();
       clock.advance(69);
       expect(client.pending).toBe(1);
@@ -115,7 +126,7 @@ describe('Without an answer', () => {
     '%s() does not know either when the connection is lost before JOB_CREATED',
     async (method) => {
       const { client, server } = await connectFakeClient();
-      const result = errorOf(client[method]('reverse'));
+      const result = errorOf(SUBMIT[method](client, 'reverse'));
       await turn();
       server.close('ECONNRESET');
       const error = await result;
@@ -212,7 +223,7 @@ describe('A job given up', () => {
     '%s() sends nothing for an aborted signal',
     async (method) => {
       const { client, server } = await connectFakeClient();
-      const error = await errorOf(client[method]('reverse', '', { signal: AbortSignal.abort(reason) }));
+      const error = await errorOf(SUBMIT[method](client, 'reverse', { signal: AbortSignal.abort(reason) }));
       expect(error).toMatchObject({ code: 'ERR_GEARMAN_JOB_CANCELLED', submitted: false, cause: reason });
       expect(error.message).toBe('job "reverse" was aborted by its signal; it was never sent');
       await turn();
@@ -224,7 +235,7 @@ describe('A job given up', () => {
   test.each(['submit', 'submitBackground'] as const)('%s() stops waiting for a server', async (method) => {
     const { client, network, clock } = createFakeClient();
     const abort = new AbortController();
-    const result = errorOf(client[method]('f', '', { signal: abort.signal }));
+    const result = errorOf(SUBMIT[method](client, 'f', { signal: abort.signal }));
     await turn();
     abort.abort(reason);
     expect(await result).toMatchObject({ submitted: false });

@@ -221,3 +221,48 @@ describe('trySubmit()', () => {
     ]);
   });
 });
+
+describe('Callbacks among the options', () => {
+  test('hear the events of the job, from the start', async () => {
+    const told: string[] = [];
+    const { server } = await createdJob({
+      onCreated: ({ ref }) => told.push(`created ${ref}`),
+      onStatus: ({ fraction }) => told.push(`status ${fraction}`),
+      onData: ({ bytes }) => told.push(`data ${Buffer.from(bytes)}`),
+      onWarning: ({ text }) => told.push(`warning ${text}`),
+      onComplete: ({ bytes }) => told.push(`complete ${Buffer.from(bytes)}`),
+      onFail: () => told.push('fail'),
+    });
+    const handle = 'H:1';
+    server.send(
+      response('WORK_STATUS', { handle, numerator: '1', denominator: '2' }),
+      response('WORK_DATA', { handle, data: Buffer.from('a') }),
+      response('WORK_WARNING', { handle, data: Buffer.from('hot') }),
+    );
+    server.complete(handle, 'b');
+    expect(told).toEqual(['created a:1//H:1', 'status 0.5', 'data a', 'warning hot', 'complete ab']);
+  });
+
+  test('hear retries and failures', async () => {
+    const told: string[] = [];
+    const { server, clock } = await createdJob({
+      retries: { limit: 1, retryIf: () => true },
+      onRetry: ({ attempt, delayMs }) => told.push(`retry ${attempt} after ${delayMs}`),
+      onFail: ({ error }) => told.push(error.code),
+      onException: ({ error }) => told.push(error.text),
+    });
+    server.send(response('WORK_FAIL', { handle: 'H:1' }));
+    clock.advance(100);
+    await turn();
+    server.create('H:2');
+    server.send(response('WORK_EXCEPTION', { handle: 'H:2', data: Buffer.from('no') }));
+    expect(told).toEqual(['retry 2 after 100', 'no']);
+  });
+
+  test('must be functions', async () => {
+    const { client } = await createdJob();
+    const call = (): unknown =>
+      Reflect.apply(client.submit.bind(client), undefined, ['f', '', { onData: 1 }]);
+    expect(call).toThrow(/onData: must be a function/);
+  });
+});

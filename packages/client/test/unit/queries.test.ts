@@ -175,3 +175,105 @@ test('setOption() asks now and after every reconnect', async () => {
     expect.objectContaining({ code: 'ERR_GEARMAN_INVALID_ARGUMENT' }),
   );
 });
+
+describe('statusMany()', () => {
+  test('asks for all at once, each at its server, and answers in their order', async () => {
+    const { client, a, b } = await twoServers();
+    const refs = [new JobRef('a:1', 'H:1'), new JobRef('b:1', 'H:1'), new JobRef('a:1', 'H:2')];
+    const statuses = client.statusMany(refs);
+    await turn();
+    expect(a.received).toMatchObject([{ handle: 'H:1' }, { handle: 'H:2' }]);
+    expect(b.received).toMatchObject([{ handle: 'H:1' }]);
+    answer(b, '0');
+    answer(a, '1', '1', '1', '2');
+    expect((await statuses).map(({ known, servers }) => [known, ...servers])).toEqual([
+      [true, 'a:1'],
+      [false],
+      [true, 'a:1'],
+    ]);
+  });
+
+  test('of unique ids asks every server', async () => {
+    const { client, a, b } = await twoServers();
+    const statuses = client.statusManyByUnique(new Set(['u', 'v']));
+    await turn();
+    for (const server of [a, b]) {
+      expect(server.received).toMatchObject([{ uniqueId: 'u' }, { uniqueId: 'v' }]);
+      answer(server, '1');
+    }
+    expect(await statuses).toMatchObject([{ clients: 4 }, { clients: 4 }]);
+  });
+
+  test('of none asks nobody', async () => {
+    const { client, server } = await connectFakeClient();
+    expect(await client.statusMany([])).toEqual([]);
+    expect(server.types).toEqual([]);
+  });
+
+  test('rejects with the first failure', async () => {
+    const { client } = await connectFakeClient();
+    expect(await errorOf(client.statusMany([ref, 'c:1//H:1']))).toMatchObject({
+      code: 'ERR_GEARMAN_INVALID_ARGUMENT',
+    });
+  });
+});
+
+describe('watch$()', () => {
+  test('asks again after each answer, and completes when nobody knows the job', async () => {
+    const { client, server, clock } = await connectFakeClient();
+    const seen: string[] = [];
+    client.watch$(ref, { intervalMs: 100 }).subscribe({
+      next: ({ known, fraction }) => seen.push(known ? String(fraction) : 'gone'),
+      complete: () => seen.push('complete'),
+    });
+    for (const [known, numerator] of [
+      ['1', '0'],
+      ['1', '1'],
+      ['0', '0'],
+    ] as const) {
+      await turn();
+      answer(server, known, '1', numerator, '2');
+      await turn();
+      clock.advance(99);
+      await turn();
+      expect(server.types).toEqual([]);
+      clock.advance(1);
+    }
+    await turn();
+    expect(seen).toEqual(['0', '0.5', 'gone', 'complete']);
+    expect(server.types).toEqual([]);
+  });
+
+  test('asks on subscribe only, and no more once nobody looks', async () => {
+    const { client, server, clock } = await connectFakeClient();
+    const watch$ = client.watch$(ref);
+    await turn();
+    expect(server.types).toEqual([]);
+    const subscription = watch$.subscribe();
+    await turn();
+    answer(server, '1');
+    await turn();
+    subscription.unsubscribe();
+    clock.advance(5000);
+    await turn();
+    expect(server.types).toEqual([]);
+  });
+
+  test('asks no more when nobody waits for the answer', async () => {
+    const { client, server, clock } = await connectFakeClient();
+    const subscription = client.watch$(ref).subscribe();
+    await turn();
+    subscription.unsubscribe();
+    answer(server, '1');
+    await turn();
+    clock.advance(5000);
+    await turn();
+    expect(server.take('GET_STATUS')).toEqual([]);
+  });
+
+  test('errors when it cannot ask', async () => {
+    const { client } = await connectFakeClient();
+    const error = await new Promise((resolve) => client.watch$('c:1//H:1').subscribe({ error: resolve }));
+    expect(error).toMatchObject({ code: 'ERR_GEARMAN_INVALID_ARGUMENT' });
+  });
+});

@@ -9,6 +9,7 @@ import {
   type Job,
   type JobEvent,
   type JobExceptionError,
+  type JobProgress,
   type JobState,
   type Outcome,
   type Payload,
@@ -39,13 +40,14 @@ function typesOf(client: Client, job: Job): unknown {
 
 test('a job is what awaiting it gives', () => {
   expectTypeOf(typesOf).toBeFunction();
-  expectTypeOf<Client['submit']>().returns.toEqualTypeOf<Job>();
+  expectTypeOf((client: Client, data: Payload) => client.submit('f', data)).returns.toEqualTypeOf<Job>();
   expectTypeOf<Awaited<Job>>().toEqualTypeOf<Uint8Array>();
   expectTypeOf<Awaited<Job<string>>>().toEqualTypeOf<string>();
   expectTypeOf<Job>().toExtend<AsyncIterable<Uint8Array>>();
-  expectTypeOf<Client['submitBackground']>().returns.resolves.toEqualTypeOf<JobRef>();
-  expectTypeOf<Client['trySubmit']>().returns.resolves.toEqualTypeOf<Outcome<Uint8Array>>();
-  expectTypeOf<Parameters<Client['submit']>[1]>().toEqualTypeOf<Payload>();
+  expectTypeOf((client: Client) => client.submitBackground('f')).returns.resolves.toEqualTypeOf<JobRef>();
+  expectTypeOf((client: Client) => client.trySubmit('f')).returns.resolves.toEqualTypeOf<
+    Outcome<Uint8Array>
+  >();
 });
 
 test('events narrow by their type, on the emitter and as a union', () => {
@@ -53,7 +55,7 @@ test('events narrow by their type, on the emitter and as a union', () => {
   expectTypeOf<Extract<JobEvent<string>, { type: 'complete' }>['value']>().toEqualTypeOf<string>();
   expectTypeOf<Job['events$']>().toEqualTypeOf<Observable<JobEvent>>();
   expectTypeOf<Client['events$']>().toEqualTypeOf<Observable<ClientEvent>>();
-  expectTypeOf<Extract<ClientEvent, { type: 'status' }>['job']>().toEqualTypeOf<Job<unknown>>();
+  expectTypeOf<Extract<ClientEvent, { type: 'status' }>['job']>().toEqualTypeOf<Job<unknown, unknown>>();
   expectTypeOf<Extract<ClientEvent, { type: 'connect' }>>().toEqualTypeOf<{
     readonly type: 'connect';
     readonly server: string;
@@ -64,4 +66,38 @@ test('a state holds only what it has', () => {
   expectTypeOf<Extract<JobState, { name: 'created' }>['ref']>().toEqualTypeOf<JobRef>();
   expectTypeOf<Extract<JobState, { name: 'waiting' }>>().toEqualTypeOf<{ readonly name: 'waiting' }>();
   expectTypeOf<Extract<JobState, { name: 'failed' }>['event']['error']>().toExtend<GearmanError>();
+});
+
+/** Types only: nothing in here runs. */
+function typesOfAttempts(client: Client): unknown {
+  return [
+    client.submit('f', '', { retries: 3, resubmit: 'always', onQueueFull: 'wait' }),
+    client.submit('f', '', {
+      retries: { limit: 1, retryIf: (error) => error.code === 'ERR_GEARMAN_JOB_FAILED' },
+    }),
+    // @ts-expect-error how often is `limit`
+    client.submit('f', '', { retries: { attempts: 3 } }),
+    client.submit('f', '', { onStatus: ({ fraction }) => expectTypeOf(fraction).toBeNumber() }),
+    // @ts-expect-error nobody hears of a background job
+    client.submitBackground('f', '', { onStatus: () => {} }),
+    client.with({ priority: 'high' }).submit('f'),
+    // @ts-expect-error a unique id belongs to one job
+    client.with({ uniqueId: 'u' }),
+    client.submitAt('f', { delayMs: 5 }),
+    // @ts-expect-error units are in the name
+    client.submitAt('f', { delay: 5 }),
+    client.schedule('f', { dow: 'mon' }),
+    // @ts-expect-error days have short names
+    client.schedule('f', { dow: 'monday' }),
+    client.use((request, next) => next({ ...request, functionName: `a.${request.functionName}` })),
+  ];
+}
+
+test('attempts, times and middleware infer what they take', () => {
+  expectTypeOf(typesOfAttempts).toBeFunction();
+  expectTypeOf<Extract<JobEvent, { type: 'retry' }>['delayMs']>().toBeNumber();
+  expectTypeOf<Extract<JobState, { name: 'retrying' }>['error']>().toExtend<GearmanError>();
+  expectTypeOf<Job['cancel']>().returns.resolves.toEqualTypeOf<'removed' | 'signalled' | 'unknown'>();
+  expectTypeOf<Job['status$']>().toEqualTypeOf<Observable<JobProgress>>();
+  expectTypeOf<Job<string>['result$']>().toEqualTypeOf<Observable<string>>();
 });
