@@ -1,0 +1,10 @@
+// What applications use.
+
+export { StoreFullError, StoreLockedError, StoreUnusableError, StoreVersionError } from './errors.ts';
+export { createJournal, type Journal } from './journal.ts';
+export type { JournalOptions } from './options.ts';
+export type { RecoveryReport } from './recovery.ts';
+
+// What tests of a store replace.
+
+export { type Disk, type DiskFile, systemDisk } from './disk.ts';

@@ -1,0 +1,59 @@
+import { join } from 'node:path';
+import type { Disk } from './disk.ts';
+
+/** Payloads too large for the journal: one file each, named by the number of the job. */
+export class PayloadFiles {
+  readonly #disk: Disk;
+  readonly #directory: string;
+
+  constructor(disk: Disk, directory: string) {
+    this.#disk = disk;
+    this.#directory = join(directory, 'payloads');
+  }
+
+  /** Makes the directory, and removes files whose jobs are gone. */
+  async open(isLive: (number: number) => boolean): Promise<void> {
+    await this.#disk.makeDirectory(this.#directory);
+    for (const name of await this.#disk.list(this.#directory)) {
+      if (!isLive(Number(name))) await this.#disk.remove(join(this.#directory, name));
+    }
+  }
+
+  /** Resolves when all of them are on the disk; when one fails, none is left. */
+  async write(files: readonly { readonly number: number; readonly payload: Uint8Array }[]): Promise<void> {
+    try {
+      for (const { number, payload } of files) {
+        const file = await this.#disk.open(this.#path(number), 'create');
+        try {
+          await file.write(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength), 0);
+          await file.sync();
+        } finally {
+          await file.close();
+        }
+      }
+      await this.#disk.syncDirectory(this.#directory);
+    } catch (error) {
+      for (const { number } of files) await this.remove(number);
+      throw error;
+    }
+  }
+
+  async read(number: number): Promise<Uint8Array> {
+    const file = await this.#disk.open(this.#path(number), 'read');
+    try {
+      const bytes = Buffer.allocUnsafeSlow(await file.size());
+      return bytes.subarray(0, await file.read(bytes, 0));
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** A file that is left behind is removed at the next start. */
+  async remove(number: number): Promise<void> {
+    await this.#disk.remove(this.#path(number)).catch(() => {});
+  }
+
+  #path(number: number): string {
+    return join(this.#directory, String(number));
+  }
+}

@@ -1,0 +1,111 @@
+import type { Priority, StoredChange, StoredJob } from '@gearman/server';
+import { readNumber, writeNumber } from './record-format.ts';
+
+/** What a record says. The numbers are on disk. */
+export const PUT = 1;
+export const DONE = 2;
+export const CHANGE = 3;
+export const SETTING = 4;
+
+const NO_REDUCER = 0xffff;
+const PUT_FIXED_BYTES = 36;
+const CHANGE_FIXED_BYTES = 24;
+const WAITING = 0;
+const DEAD = 1;
+const PAYLOAD_ASIDE = 1;
+
+export const DONE_BODY_BYTES = 8;
+
+/** A job as it stands in a record. */
+export interface PutRecord extends Omit<StoredJob, 'payload'> {
+  /** Undefined when it lies in a file of its own. */
+  readonly payload: Uint8Array | undefined;
+}
+
+export function putBodyBytes(job: PutRecord): number {
+  return (
+    PUT_FIXED_BYTES +
+    job.functionName.length +
+    job.uniqueId.length +
+    (job.reducer?.length ?? 0) +
+    Buffer.byteLength(job.extra) +
+    (job.payload?.length ?? 0)
+  );
+}
+
+export function writePut(bytes: Buffer, start: number, job: PutRecord): void {
+  writeNumber(bytes, job.number, start);
+  bytes.writeDoubleLE(job.runAtMs, start + 8);
+  bytes.writeUInt32LE(job.attempts, start + 16);
+  bytes.writeUInt8(job.priority, start + 20);
+  bytes.writeUInt8(job.state === 'dead' ? DEAD : WAITING, start + 21);
+  bytes.writeUInt16LE(job.payload === undefined ? PAYLOAD_ASIDE : 0, start + 22);
+  bytes.writeUInt16LE(job.functionName.length, start + 24);
+  bytes.writeUInt16LE(job.uniqueId.length, start + 26);
+  bytes.writeUInt16LE(job.reducer?.length ?? NO_REDUCER, start + 28);
+  bytes.writeUInt16LE(0, start + 30);
+  bytes.writeUInt32LE(Buffer.byteLength(job.extra), start + 32);
+  let at = start + PUT_FIXED_BYTES;
+  at += bytes.write(job.functionName, at, 'latin1');
+  at += bytes.write(job.uniqueId, at, 'latin1');
+  if (job.reducer !== undefined) at += bytes.write(job.reducer, at, 'latin1');
+  at += bytes.write(job.extra, at, 'utf8');
+  if (job.payload !== undefined) bytes.set(job.payload, at);
+}
+
+export function readPut(body: Buffer): PutRecord {
+  const functionEnd = PUT_FIXED_BYTES + body.readUInt16LE(24);
+  const uniqueEnd = functionEnd + body.readUInt16LE(26);
+  const reducerLength = body.readUInt16LE(28);
+  const reducerEnd = uniqueEnd + (reducerLength === NO_REDUCER ? 0 : reducerLength);
+  const extraEnd = reducerEnd + body.readUInt32LE(32);
+  return {
+    number: readNumber(body, 0),
+    runAtMs: body.readDoubleLE(8),
+    attempts: body.readUInt32LE(16),
+    // Written by `writePut`, and under a checksum since.
+    priority: body.readUInt8(20) as Priority,
+    state: body.readUInt8(21) === DEAD ? 'dead' : 'waiting',
+    functionName: body.toString('latin1', PUT_FIXED_BYTES, functionEnd),
+    uniqueId: body.toString('latin1', functionEnd, uniqueEnd),
+    reducer: reducerLength === NO_REDUCER ? undefined : body.toString('latin1', uniqueEnd, reducerEnd),
+    extra: body.toString('utf8', reducerEnd, extraEnd),
+    payload: body.readUInt16LE(22) === PAYLOAD_ASIDE ? undefined : body.subarray(extraEnd),
+  };
+}
+
+export function changeBodyBytes(change: StoredChange): number {
+  return CHANGE_FIXED_BYTES + Buffer.byteLength(change.extra);
+}
+
+export function writeChange(bytes: Buffer, start: number, change: StoredChange): void {
+  writeNumber(bytes, change.number, start);
+  bytes.writeDoubleLE(change.runAtMs, start + 8);
+  bytes.writeUInt32LE(change.attempts, start + 16);
+  bytes.writeUInt32LE(change.state === 'dead' ? DEAD : WAITING, start + 20);
+  bytes.write(change.extra, start + CHANGE_FIXED_BYTES, 'utf8');
+}
+
+export function readChange(body: Buffer): StoredChange {
+  return {
+    number: readNumber(body, 0),
+    runAtMs: body.readDoubleLE(8),
+    attempts: body.readUInt32LE(16),
+    state: body.readUInt32LE(20) === DEAD ? 'dead' : 'waiting',
+    extra: body.toString('utf8', CHANGE_FIXED_BYTES, body.length),
+  };
+}
+
+export function settingBody(key: string, value: string | undefined): Buffer {
+  const keyBytes = Buffer.from(key);
+  const head = Buffer.alloc(4);
+  head.writeUInt16LE(keyBytes.length);
+  head.writeUInt16LE(value === undefined ? 0 : 1, 2);
+  return Buffer.concat([head, keyBytes, Buffer.from(value ?? '')]);
+}
+
+export function readSetting(body: Buffer): { readonly key: string; readonly value: string | undefined } {
+  const keyEnd = 4 + body.readUInt16LE(0);
+  const key = body.toString('utf8', 4, keyEnd);
+  return { key, value: body.readUInt16LE(2) === 0 ? undefined : body.toString('utf8', keyEnd, body.length) };
+}

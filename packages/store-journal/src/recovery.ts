@@ -1,0 +1,181 @@
+import { join } from 'node:path';
+import type { Logger } from '@gearman/events';
+import type { Catalogue } from './catalogue.ts';
+import type { Disk, DiskFile } from './disk.ts';
+import { StoreUnusableError } from './errors.ts';
+import { place } from './live-index.ts';
+import { CHANGE, DONE, PUT, readChange, readPut, readSetting, SETTING } from './record-bodies.ts';
+import { type ReadRecord, RecordScanner, readNumber } from './record-format.ts';
+import type { Segment } from './segment.ts';
+import { decodeHeader, FIRST_RECORD_AT } from './segment-header.ts';
+
+/** What recovery found besides good records. */
+export interface RecoveryReport {
+  /** Good records. */
+  readonly records: number;
+  /** Records that the numbering shows to be gone, and bytes between good records that are none. */
+  readonly missingRecords: number;
+  readonly damagedBytes: number;
+  /** Segments that have damage, or cannot be read at all; copies of them are kept. */
+  readonly damagedSegments: number;
+  /** True when the last write was cut off: what it held was never acknowledged. */
+  readonly wasCutOff: boolean;
+}
+
+/** Reads every segment of a directory into a catalogue. */
+export class Recovery {
+  readonly #disk: Disk;
+  readonly #directory: string;
+  readonly #catalogue: Catalogue;
+  readonly #logger: Logger;
+  readonly #strict: boolean;
+  #buffer = Buffer.alloc(0);
+  #records = 0;
+  #missing = 0;
+  #damagedBytes = 0;
+  #damagedSegments = 0;
+  #wasCutOff = false;
+  #sequence = 0;
+
+  constructor(disk: Disk, directory: string, catalogue: Catalogue, logger: Logger, strict: boolean) {
+    this.#disk = disk;
+    this.#directory = directory;
+    this.#catalogue = catalogue;
+    this.#logger = logger;
+    this.#strict = strict;
+  }
+
+  /** The sequence number of the last good record. */
+  get sequence(): number {
+    return this.#sequence;
+  }
+
+  get report(): RecoveryReport {
+    return {
+      records: this.#records,
+      missingRecords: this.#missing,
+      damagedBytes: this.#damagedBytes,
+      damagedSegments: this.#damagedSegments,
+      wasCutOff: this.#wasCutOff,
+    };
+  }
+
+  /** Reads the segments with these names, in order. */
+  async read(names: readonly string[]): Promise<void> {
+    for (const [i, name] of names.entries()) await this.#readSegment(name, i === names.length - 1);
+  }
+
+  async #readSegment(name: string, isLast: boolean): Promise<void> {
+    const path = join(this.#directory, name);
+    const file = await this.#disk.open(path, 'change');
+    const bytes = await this.#load(file);
+    const header = decodeHeader(bytes, path);
+    if (header === undefined) {
+      const what = `${path} has no readable header`;
+      this.#refuseIfStrict(what);
+      await file.close();
+      await this.#disk.rename(path, join(this.#directory, `damaged-${name}`));
+      this.#damagedSegments++;
+      this.#logger.error({ path }, `${what}; it is renamed, and the others go on`);
+      return;
+    }
+    const { segment: number, tag, seed, lastNumber, firstSequence } = header;
+    const segment: Segment = {
+      number,
+      key: { tag, seed },
+      path,
+      file,
+      sizeBytes: bytes.length,
+      end: FIRST_RECORD_AT,
+      liveBytes: 0,
+      settings: 0,
+      isDamaged: false,
+    };
+    if (this.#catalogue.segments.size === 0) this.#sequence = firstSequence - 1;
+    this.#catalogue.noteNumber(lastNumber);
+    this.#catalogue.segments.set(number, segment);
+    await this.#readRecords(segment, bytes, name, isLast);
+  }
+
+  async #readRecords(segment: Segment, bytes: Buffer, name: string, isLast: boolean): Promise<void> {
+    const scanner = new RecordScanner(bytes, segment.key, FIRST_RECORD_AT);
+    const missingBefore = this.#missing;
+    for (let record = scanner.next(); record !== undefined; record = scanner.next()) {
+      this.#count(record);
+      this.#apply(record, segment);
+    }
+    segment.end = scanner.end;
+    this.#damagedBytes += scanner.skippedBytes;
+    const isCut = scanner.endsTorn;
+    if (scanner.skippedBytes > 0 || this.#missing > missingBefore || (isCut && !isLast)) {
+      segment.isDamaged = true;
+      await this.#setAside(name, bytes, `${segment.path} is damaged`);
+    }
+    if (isCut && isLast) {
+      this.#wasCutOff = true;
+      this.#logger.warn(
+        { path: segment.path, at: scanner.end },
+        'the last write was cut off or damaged; it is left out',
+      );
+    }
+    if (isCut) await this.#clear(segment, bytes);
+  }
+
+  #count({ sequence }: ReadRecord): void {
+    if (sequence > this.#sequence + 1) this.#missing += sequence - this.#sequence - 1;
+    this.#sequence = Math.max(this.#sequence, sequence);
+    this.#records++;
+  }
+
+  #apply({ type, body, at, sizeBytes }: ReadRecord, segment: Segment): void {
+    const catalogue = this.#catalogue;
+    if (type === PUT) {
+      const { number, payload } = readPut(body);
+      catalogue.put(number, place(segment.number, at), sizeBytes, segment, payload === undefined);
+    } else if (type === DONE) {
+      catalogue.done(readNumber(body, 0));
+    } else if (type === CHANGE) {
+      catalogue.change(readChange(body));
+    } else if (type === SETTING) {
+      const { key, value } = readSetting(body);
+      catalogue.set(key, value, segment);
+    }
+  }
+
+  /** Puts zeros over what is left of a write that was cut off: nothing later may be mistaken for a part of it. */
+  async #clear(segment: Segment, bytes: Buffer): Promise<void> {
+    await segment.file.write(bytes.fill(0, segment.end).subarray(segment.end), segment.end);
+    await segment.file.sync();
+  }
+
+  /** Keeps a copy of what cannot be read, so that somebody may look at it. */
+  async #setAside(name: string, bytes: Buffer, what: string): Promise<void> {
+    this.#refuseIfStrict(what);
+    this.#damagedSegments++;
+    const copy = join(this.#directory, `damaged-${name}`);
+    try {
+      if ((await this.#disk.list(this.#directory)).includes(`damaged-${name}`)) await this.#disk.remove(copy);
+      const file = await this.#disk.open(copy, 'create');
+      await file.write(bytes, 0);
+      await file.close();
+      this.#logger.error({ copy }, `${what}; what can be read goes on`);
+    } catch (error) {
+      this.#logger.error(
+        { error },
+        `${what}; what can be read goes on; there is no copy, as it cannot be written`,
+      );
+    }
+  }
+
+  #refuseIfStrict(what: string): void {
+    if (!this.#strict) return;
+    throw new StoreUnusableError(`${what}; without the option strict, what can be read goes on`);
+  }
+
+  async #load(file: DiskFile): Promise<Buffer> {
+    const size = await file.size();
+    if (this.#buffer.length < size) this.#buffer = Buffer.allocUnsafeSlow(size);
+    const bytes = this.#buffer.subarray(0, size);
+    return bytes.subarray(0, await file.read(bytes, 0));
+  }
+}

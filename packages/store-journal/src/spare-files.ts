@@ -1,0 +1,133 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import type { Disk, DiskFile } from './disk.ts';
+import { type Segment, segmentName } from './segment.ts';
+import { encodeHeader, FIRST_RECORD_AT } from './segment-header.ts';
+
+interface Spare {
+  readonly path: string;
+  readonly file: DiskFile;
+}
+
+/** One for the next segment, and one that no new job gets: with it a full disk can still record what is over. */
+const KEPT = 2;
+const FILL_BYTES = 0x10_0000;
+
+/**
+ * Files of full size that wait to become segments. Their blocks are on the disk already, so that writing a record into one
+ * can neither fail for lack of space nor change anything but its data.
+ */
+export class SpareFiles {
+  readonly #disk: Disk;
+  readonly #directory: string;
+  readonly #segmentBytes: number;
+  readonly #spares: Spare[] = [];
+  #making: Promise<void> | undefined;
+
+  constructor(disk: Disk, directory: string, segmentBytes: number) {
+    this.#disk = disk;
+    this.#directory = directory;
+    this.#segmentBytes = segmentBytes;
+  }
+
+  get count(): number {
+    return this.#spares.length;
+  }
+
+  /** Uses a spare file that an earlier process left, unless it was never finished. */
+  async adopt(name: string): Promise<void> {
+    const path = join(this.#directory, name);
+    const file = await this.#disk.open(path, 'change');
+    if (this.#spares.length < KEPT && (await file.size()) === this.#segmentBytes) {
+      this.#spares.push({ path, file });
+      return;
+    }
+    await file.close();
+    await this.#disk.remove(path);
+  }
+
+  /** Makes files until there are `count` beside the one that is kept back. Rejects when there is no space. */
+  async ensure(count: number): Promise<void> {
+    while (this.#spares.length < count + 1) {
+      this.#making ??= this.#make().finally(() => {
+        this.#making = undefined;
+      });
+      await this.#making;
+    }
+  }
+
+  /** Makes the next one meanwhile. When that fails, {@link ensure} says so to who needs it. */
+  prepare(): void {
+    this.ensure(1).catch(() => {});
+  }
+
+  /** How many segments can begin now without taking the file that is kept back. */
+  get available(): number {
+    return Math.max(0, this.#spares.length - 1);
+  }
+
+  /** Turns a file into a segment; undefined when there is none. */
+  async begin(number: number, lastNumber: number, firstSequence: number): Promise<Segment | undefined> {
+    const spare = this.#spares.shift();
+    if (spare === undefined) return undefined;
+    const random = randomBytes(8);
+    // A zero tag would be found in every byte that was never written.
+    const key = { tag: (random.readUInt32LE() | 1) >>> 0, seed: random.readUInt32LE(4) };
+    await spare.file.write(encodeHeader({ ...key, segment: number, lastNumber, firstSequence }), 0);
+    await spare.file.sync();
+    const path = join(this.#directory, segmentName(number));
+    await this.#disk.rename(spare.path, path);
+    await this.#disk.syncDirectory(this.#directory);
+    return {
+      number,
+      key,
+      path,
+      file: spare.file,
+      sizeBytes: this.#segmentBytes,
+      end: FIRST_RECORD_AT,
+      liveBytes: 0,
+      settings: 0,
+      isDamaged: false,
+    };
+  }
+
+  /** Takes back a segment that is not needed any more. */
+  async recycle(segment: Segment): Promise<void> {
+    if (this.#spares.length < KEPT && segment.sizeBytes === this.#segmentBytes && !segment.isDamaged) {
+      const path = this.#newPath();
+      await this.#disk.rename(segment.path, path);
+      this.#spares.push({ path, file: segment.file });
+    } else {
+      await segment.file.close();
+      await this.#disk.remove(segment.path);
+    }
+    await this.#disk.syncDirectory(this.#directory);
+  }
+
+  async close(): Promise<void> {
+    await this.#making?.catch(() => {});
+    for (const { file } of this.#spares.splice(0)) await file.close();
+  }
+
+  async #make(): Promise<void> {
+    const path = this.#newPath();
+    const file = await this.#disk.open(path, 'create');
+    try {
+      const zeros = Buffer.alloc(Math.min(FILL_BYTES, this.#segmentBytes));
+      for (let at = 0; at < this.#segmentBytes; at += zeros.length) {
+        await file.write(zeros.subarray(0, this.#segmentBytes - at), at);
+      }
+      await file.sync();
+      await this.#disk.syncDirectory(this.#directory);
+    } catch (error) {
+      await file.close();
+      await this.#disk.remove(path);
+      throw error;
+    }
+    this.#spares.push({ path, file });
+  }
+
+  #newPath(): string {
+    return join(this.#directory, `spare-${randomBytes(8).toString('hex')}`);
+  }
+}
