@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { InteropReporter } from './scripts/lib/interop-reporter.mjs';
@@ -12,10 +13,18 @@ const alias = readWorkspaces()
     replacement: fileURLToPath(new URL(source, import.meta.url)),
   }));
 
+/** gearmand's tools have the names of our commands, and npm puts ours in front: tests that want ours name the file. */
+const pathWithoutOurs = (process.env['PATH'] ?? '')
+  .split(delimiter)
+  .filter((folder) => !folder.endsWith(join('node_modules', '.bin')))
+  .join(delimiter);
+
 export default defineConfig({
   resolve: { alias },
   test: {
     include: ['packages/*/test/**/*.test.ts', 'test/**/*.test.ts'],
+    env: { PATH: pathWithoutOurs },
+    globalSetup: ['scripts/lib/bundle-for-tests.mjs'],
     // Processes, not threads: tests open sockets, fork, and look for what was left open.
     pool: 'forks',
     // Test files of one process share what they import: half the processor time was spent on importing it again.

@@ -2,13 +2,15 @@
 /**
  * Checks the published packages the way a stranger meets them: as tarballs in an empty folder.
  *
- * `--skip-build` takes `dist` as it is.
+ * `--skip-build` takes `dist` as it is. `--write-figures` writes into each README how large its package is installed and
+ * how long loading it takes, instead of comparing the size with what stands there.
  */
 import { execFile, execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { figuresComplaints, figuresLine, withFigures } from './lib/package-figures.mjs';
 import { siblingClosure, tarballComplaints } from './lib/tarball-rules.mjs';
 import { ROOT, readJson, readLibraries } from './lib/workspaces.mjs';
 
@@ -35,7 +37,16 @@ for (const entry of process.argv.slice(2)) {
 }
 `;
 
+/** Run in the folder of an installation: how long it takes to load an entry, in milliseconds. */
+const TIME_IMPORT = `
+const startedAt = performance.now();
+await import(process.argv[2]);
+console.log(performance.now() - startedAt);
+`;
+const IMPORTS = 9;
+
 const run = promisify(execFile);
+const writesFigures = process.argv.includes('--write-figures');
 const temp = mkdtempSync(join(tmpdir(), 'gearman-packages-'));
 /** @type {string[]} */
 const complaints = [];
@@ -49,9 +60,15 @@ try {
   await step('publint --strict', packages, checkWithPublint);
   await step('attw --profile esm-only', packages, checkWithAttw);
   await step('all installed together: every entry imports and requires', [packages], checkTogether);
-  await step('each installed alone: works, and brings only what it declares', packages, (one) =>
-    checkAlone(one, packages),
+  await step(
+    'each installed alone: works, brings only what it declares, is as large as it says',
+    packages,
+    (one) => checkAlone(one, packages),
   );
+  if (writesFigures) {
+    // In one item, so one after the other: nobody else may use the processor meanwhile.
+    await step('figures written', [packages], (all) => all.forEach(writeFigures));
+  }
 } finally {
   rmSync(temp, { recursive: true, force: true });
 }
@@ -114,7 +131,7 @@ async function checkTogether(packages) {
 async function checkAlone(one, packages) {
   const expected = siblingClosure(one.name, packages);
   const dir = await install(
-    one.name.replace('/', '-'),
+    one.name,
     packages.filter(({ name }) => expected.includes(name)),
   );
   const installed = installedNames(dir);
@@ -130,6 +147,50 @@ async function checkAlone(one, packages) {
     throw new Error(`must bring nothing, but brings ${installed.join(', ')}`);
   }
   await loadEntries(dir, [one]);
+  if (writesFigures) return;
+  const readme = readFileSync(join(ROOT, one.dir, 'README.md'), 'utf8');
+  const measured = {
+    sizeBytes: sizeOf(join(dir, 'node_modules')),
+    packages: installed.length,
+    importMs: undefined,
+  };
+  complaints.push(...figuresComplaints(readme, measured).map((text) => `${one.name}: ${text}`));
+}
+
+/** @param {Packed} one which is installed alone */
+function writeFigures({ name, dir: home, entries }) {
+  const dir = folderOf(name);
+  const [main] = entries;
+  /** @type {number[]} */
+  const times = [];
+  writeFileSync(join(dir, 'time-import.mjs'), TIME_IMPORT);
+  for (let i = 0; main !== undefined && i < IMPORTS; i++) {
+    times.push(Number(execFileSync(process.execPath, ['time-import.mjs', main.specifier], { cwd: dir })));
+  }
+  const figures = {
+    sizeBytes: sizeOf(join(dir, 'node_modules')),
+    packages: installedNames(dir).length,
+    importMs: times.sort((a, b) => a - b)[times.length >> 1],
+  };
+  const path = join(ROOT, home, 'README.md');
+  const line = figuresLine(figures, process.versions.node);
+  writeFileSync(path, withFigures(readFileSync(path, 'utf8'), line));
+  process.stdout.write(`  ${name}: ${line}\n`);
+}
+
+/**
+ * Bytes of all files below a folder, without what npm notes down for itself.
+ * @param {string} dir
+ */
+function sizeOf(dir) {
+  return readdirSync(dir, { withFileTypes: true, recursive: true })
+    .filter((found) => found.isFile() && found.name !== '.package-lock.json')
+    .reduce((sum, { parentPath, name }) => sum + statSync(join(parentPath, name)).size, 0);
+}
+
+/** @param {string} label of what is installed */
+function folderOf(label) {
+  return join(temp, label.replace('/', '-'));
 }
 
 /**
@@ -137,7 +198,7 @@ async function checkAlone(one, packages) {
  * @param {Packed[]} packages
  */
 async function install(label, packages) {
-  const dir = join(temp, label);
+  const dir = folderOf(label);
   mkdirSync(dir);
   const dependencies = Object.fromEntries(packages.map(({ name, tarball }) => [name, `file:${tarball}`]));
   writeFileSync(join(dir, 'package.json'), JSON.stringify({ private: true, type: 'module', dependencies }));

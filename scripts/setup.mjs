@@ -13,7 +13,10 @@ const engines = readManifest(ROOT).engines ?? {};
 
 checkNode();
 install();
-if (process.argv.includes('--build')) build();
+if (process.argv.includes('--build')) {
+  build();
+  await bundle();
+}
 
 function checkNode() {
   const range = engines.node ?? '>=0';
@@ -60,6 +63,15 @@ function build() {
   if (status !== 0) fail(`the build failed: tsc -b ended with exit code ${status}`);
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
   if (emitted.length > 0) say(`built ${emitted.length} files in ${seconds} s`);
+}
+
+async function bundle() {
+  const startedAt = performance.now();
+  // Not before: it needs what was installed above.
+  const { bundleCommands } = await import('./lib/bundle.mjs');
+  const written = await bundleCommands();
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+  if (written.length > 0) say(`bundled the commands in ${seconds} s`);
 }
 
 /**

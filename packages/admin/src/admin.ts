@@ -1,45 +1,34 @@
 import { type Observable, TypedEmitter } from '@gearman/events';
-import { type ServerAddress, ServerError, serverName } from '@gearman/pool';
-import {
-  encodeText,
-  formatCommand,
-  InvalidArgumentError,
-  JobRef,
-  type TextCommand,
-  toFunctionName,
-  toJobHandle,
-} from '@gearman/protocol';
+import { type ServerAddress, serverName } from '@gearman/pool';
+import { InvalidArgumentError, JobRef, toJobHandle } from '@gearman/protocol';
 import type { AdminEvent } from './admin-events.ts';
-import { FunctionInUseError, NotFoundError } from './errors.ts';
+import { type FunctionDelta, functionChanges } from './function-changes.ts';
 import {
   type AdminOptions,
   type AdminSettings,
   type CallOptions,
+  type PollOptions,
   parseAdminOptions,
   parseCallOptions,
-  parseLimits,
-  parseWatchOptions,
+  parsePollOptions,
   type QueueLimits,
-  type WatchOptions,
+  type ServerCallOptions,
 } from './options.ts';
-import { type Origin, parseDone, parsePid, parseVerbosity, parseVersion } from './parse.ts';
-import { askAll, type PerServer, requireAnswer, selectLinks } from './per-server.ts';
+import { askAll, type PerServer, requireAnswer, selectServers } from './per-server.ts';
+import { type PollSource, pollSnapshots, type Snapshot } from './poll.ts';
 import {
   type JobsReport,
+  joinRows,
   type PriorityReport,
-  query,
-  readJobs,
-  readPriorityStatus,
-  readStatus,
-  readUniqueJobs,
-  readWorkers,
   type StatusReport,
+  sumPriorities,
+  sumStatus,
   type UniqueJobsReport,
   type WorkersReport,
 } from './reports.ts';
 import type { Verbosity } from './schemas.ts';
+import { ServerAdmin } from './server-admin.ts';
 import { ServerLink } from './server-link.ts';
-import { type Snapshot, watchSnapshots } from './watch.ts';
 
 /**
  * Builds an admin: the text commands of one or more job servers as checked values.
@@ -71,8 +60,9 @@ export function createAdmin(options: AdminOptions = {}): Admin {
 export class Admin extends TypedEmitter<AdminEvent> {
   readonly #settings: AdminSettings;
   readonly #links: readonly ServerLink[];
-  readonly #watches = new Set<() => void>();
-  readonly #watching = new Set<ServerLink>();
+  readonly #servers: readonly ServerAdmin[];
+  readonly #polls = new Set<() => void>();
+  readonly #polling = new Set<ServerLink>();
   #closed = false;
   #closing: Promise<void> | undefined;
 
@@ -81,6 +71,7 @@ export class Admin extends TypedEmitter<AdminEvent> {
     super();
     this.#settings = settings;
     this.#links = settings.pool.servers.map((address) => this.#link(address, settings.idleMs));
+    this.#servers = this.#links.map((link) => new ServerAdmin(link, settings.prefix));
   }
 
   /** The servers, as `host:port`, in the order they were given. */
@@ -90,51 +81,58 @@ export class Admin extends TypedEmitter<AdminEvent> {
 
   /** Every function with its jobs and workers: per server and in sum. */
   async status(options: CallOptions = {}): Promise<StatusReport> {
-    return requireAnswer(await readStatus(this.#select(options, 'status()'), options));
+    const report = await this.#all('status()', options, (server, call) => server.status(call));
+    return { functions: sumStatus(report.answers), ...report };
   }
 
   /** Every function with its waiting jobs by priority: per server and in sum. Needs gearmand 1.1.16 or newer. */
   async priorityStatus(options: CallOptions = {}): Promise<PriorityReport> {
-    return requireAnswer(await readPriorityStatus(this.#select(options, 'priorityStatus()'), options));
+    const report = await this.#all('priorityStatus()', options, (server, call) =>
+      server.priorityStatus(call),
+    );
+    return { functions: sumPriorities(report.answers), ...report };
   }
 
-  /** Every connection: workers with what they registered, clients, and our own. */
+  /**
+   * Every connection: workers with what they registered, clients, and our own; with a `prefix` only workers that offer
+   * functions with it.
+   */
   async workers(options: CallOptions = {}): Promise<WorkersReport> {
-    return requireAnswer(await readWorkers(this.#select(options, 'workers()'), options));
+    const report = await this.#all('workers()', options, (server, call) => server.workers(call));
+    return { workers: joinRows(report.answers), ...report };
   }
 
   /** Every job, waiting or running. */
   async jobs(options: CallOptions = {}): Promise<JobsReport> {
-    return requireAnswer(await readJobs(this.#select(options, 'jobs()'), options));
+    const report = await this.#all('jobs()', options, (server, call) => server.jobs(call));
+    return { jobs: joinRows(report.answers), ...report };
   }
 
   /** The unique id of every job. */
   async uniqueJobs(options: CallOptions = {}): Promise<UniqueJobsReport> {
-    return requireAnswer(await readUniqueJobs(this.#select(options, 'uniqueJobs()'), options));
+    const report = await this.#all('uniqueJobs()', options, (server, call) => server.uniqueJobs(call));
+    return { jobs: joinRows(report.answers), ...report };
   }
 
   /** The version of each server, for example `1.1.20`. */
   version(options: CallOptions = {}): Promise<PerServer<string>> {
-    return this.#ask('version', [], parseVersion, options, 'version()');
+    return this.#all('version()', options, (server, call) => server.version(call));
   }
 
   /** The process id of each server. */
   pid(options: CallOptions = {}): Promise<PerServer<number>> {
-    return this.#ask('getpid', [], parsePid, options, 'pid()');
+    return this.#all('pid()', options, (server, call) => server.pid(call));
   }
 
   /** How much each server logs. */
   verbose(options: CallOptions = {}): Promise<PerServer<Verbosity>> {
-    return this.#ask('verbose', [], parseVerbosity, options, 'verbose()');
+    return this.#all('verbose()', options, (server, call) => server.verbose(call));
   }
 
   /** Makes a function known, so that `status` lists it before any worker or job names it. */
   createFunction(functionName: string, options: CallOptions = {}): Promise<PerServer<void>> {
-    return this.#do(
-      'create function',
-      () => [toWord(toFunctionName(functionName))],
-      options,
-      'createFunction()',
+    return this.#all('createFunction()', options, (server, call) =>
+      server.createFunction(functionName, call),
     );
   }
 
@@ -144,13 +142,7 @@ export class Admin extends TypedEmitter<AdminEvent> {
    * @returns a promise whose servers may also fail with `ERR_GEARMAN_NOT_FOUND` or `ERR_GEARMAN_FUNCTION_IN_USE`
    */
   dropFunction(functionName: string, options: CallOptions = {}): Promise<PerServer<void>> {
-    const refusals: Refusals = (text, { server }) => {
-      if (/not found/i.test(text)) return new NotFoundError(server, `function "${functionName}"`);
-      if (/still/i.test(text)) return new FunctionInUseError(server, functionName, text);
-      return undefined;
-    };
-    const args = (): string[] => [toWord(toFunctionName(functionName))];
-    return this.#do('drop function', args, options, 'dropFunction()', refusals);
+    return this.#all('dropFunction()', options, (server, call) => server.dropFunction(functionName, call));
   }
 
   /**
@@ -165,8 +157,7 @@ export class Admin extends TypedEmitter<AdminEvent> {
     limit: number | null | QueueLimits,
     options: CallOptions = {},
   ): Promise<PerServer<void>> {
-    const args = (): string[] => [toWord(toFunctionName(functionName)), ...parseLimits(limit)];
-    return this.#do('maxqueue', args, options, 'maxQueue()');
+    return this.#all('maxQueue()', options, (server, call) => server.maxQueue(functionName, limit, call));
   }
 
   /**
@@ -177,20 +168,18 @@ export class Admin extends TypedEmitter<AdminEvent> {
    * @returns a promise that also rejects with `ERR_GEARMAN_NOT_FOUND`
    */
   async cancelJob(job: JobRef | string, options: CallOptions = {}): Promise<void> {
-    const links = this.#select(options, 'cancelJob()');
+    const { servers, call } = this.#select('cancelJob()', options);
     const isReference = job instanceof JobRef || job.includes('//');
     const { server, handle } = isReference
       ? JobRef.parse(String(job))
-      : { server: links.length === 1 ? links[0]?.server : undefined, handle: toJobHandle(job) };
+      : { server: servers.length === 1 ? servers[0]?.server : undefined, handle: toJobHandle(job) };
     if (server === undefined) {
       throw new InvalidArgumentError(
         `several servers may have a job "${handle}"; give a reference, host:port//handle, or the option servers`,
       );
     }
-    const refusals: Refusals = (_, origin, code) =>
-      code === 'UNKNOWN_JOB' ? new NotFoundError(origin.server, `job ${handle}`) : undefined;
-    const only = { ...options, servers: server };
-    await this.#do('cancel job', () => [toWord(handle)], only, 'cancelJob()', refusals);
+    const [one] = selectServers(this.#servers, server);
+    await one?.cancelJob(handle, call);
   }
 
   /**
@@ -198,27 +187,29 @@ export class Admin extends TypedEmitter<AdminEvent> {
    *
    * @param options `graceful`: running jobs may end before
    */
-  async shutdown(options: CallOptions & { readonly graceful?: boolean } = {}): Promise<PerServer<void>> {
-    const { graceful = false, ...call } = options;
-    const line = formatCommand('shutdown', graceful ? ['graceful'] : []);
-    const links = this.#select(call, 'shutdown()');
-    // Without a mark behind it: who shuts down may not answer anything else.
-    const run = async (link: ServerLink): Promise<void> =>
-      parseDone(await link.ask(line, 'done', call), { server: link.server, command: 'shutdown' });
-    return requireAnswer(await askAll(links, run));
+  shutdown(options: CallOptions & { readonly graceful?: boolean } = {}): Promise<PerServer<void>> {
+    const { graceful = false, ...rest } = options;
+    return this.#all('shutdown()', rest, (server, call) => server.shutdown({ ...call, graceful }));
   }
 
   /**
    * Sends any command and returns the lines of its answer as they came: `OK` and `ERR` lines and the full stop behind
-   * a list included. For commands that only some servers know.
+   * a list included. For commands that only some servers know. No prefix is added or taken away.
    *
    * @param line one line without its end. gearmand closes the connection after more than five words
    */
-  async command(line: string, options: CallOptions = {}): Promise<PerServer<readonly string[]>> {
-    const links = this.#select(options, 'command()');
-    if (/[\r\n\0]/.test(line)) throw new InvalidArgumentError('a command must be one line without NUL');
-    const text = `${encodeText(line)}\r\n`;
-    return requireAnswer(await askAll(links, (link) => link.ask(text, 'fenced', options)));
+  command(line: string, options: CallOptions = {}): Promise<PerServer<readonly string[]>> {
+    return this.#all('command()', options, (server, call) => server.command(line, call));
+  }
+
+  /**
+   * Does the same with each server, all at the same time: several commands in a row, or a decision in between.
+   *
+   * @param work gets the commands of one server, and its failures are that server's. An error that is no
+   * `GearmanError` rejects the whole call
+   */
+  each<T>(work: (server: ServerAdmin) => Promise<T>, options: CallOptions = {}): Promise<PerServer<T>> {
+    return this.#all('each()', options, (server) => work(server));
   }
 
   /**
@@ -230,28 +221,21 @@ export class Admin extends TypedEmitter<AdminEvent> {
    *
    * @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT`
    */
-  watch$(options: WatchOptions = {}): Observable<Snapshot> {
-    const { intervalMs, servers } = parseWatchOptions(options);
-    const names = selectLinks(this.#links, servers).map(({ server }) => server);
-    const addresses = this.#settings.pool.servers.filter((address) => names.includes(serverName(address)));
-    const open = (): ServerLink[] => {
-      const links = addresses.map((address) => this.#link(address, Number.POSITIVE_INFINITY));
-      for (const link of links) this.#watching.add(link);
-      return links;
-    };
-    const close = (links: readonly ServerLink[]): void => {
-      for (const link of links) void link.close().then(() => this.#watching.delete(link));
-    };
-    const onClose = (complete: () => void): (() => void) => {
-      if (this.#closing !== undefined) complete();
-      this.#watches.add(complete);
-      return () => this.#watches.delete(complete);
-    };
-    const source = { open, close, onClose, clock: this.#settings.pool.clock };
-    return watchSnapshots(source, intervalMs);
+  poll$(options: PollOptions = {}): Observable<Snapshot> {
+    return this.#poll('poll$()', options);
   }
 
-  /** Closes all connections and completes what watches. Calls without an answer reject with `ERR_GEARMAN_CLOSED`. */
+  /**
+   * A cold Observable of what changes: one value per function whose counts are not what they were, and at first one for
+   * each that is there. It looks as {@link Admin.poll$} does; a server that does not answer counts with what it said last.
+   *
+   * @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT`
+   */
+  changes$(options: PollOptions = {}): Observable<FunctionDelta> {
+    return functionChanges(this.#poll('changes$()', options));
+  }
+
+  /** Closes all connections and completes what looks. Calls without an answer reject with `ERR_GEARMAN_CLOSED`. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -266,8 +250,8 @@ export class Admin extends TypedEmitter<AdminEvent> {
   }
 
   async #close(): Promise<void> {
-    for (const complete of this.#watches) complete();
-    await Promise.all([...this.#links, ...this.#watching].map((link) => link.close()));
+    for (const complete of this.#polls) complete();
+    await Promise.all([...this.#links, ...this.#polling].map((link) => link.close()));
     this.#closed = true;
     this.emit({ type: 'close' });
   }
@@ -279,54 +263,45 @@ export class Admin extends TypedEmitter<AdminEvent> {
     });
   }
 
-  #select(options: CallOptions, where: string): readonly ServerLink[] {
-    return selectLinks(this.#links, parseCallOptions(options, where).servers);
+  #select(
+    where: string,
+    options: CallOptions,
+  ): { readonly servers: readonly ServerAdmin[]; readonly call: ServerCallOptions } {
+    const { servers, ...call } = parseCallOptions(options, where);
+    return { servers: selectServers(this.#servers, servers), call };
   }
 
-  async #ask<T>(
-    command: TextCommand,
-    args: readonly string[],
-    parse: (lines: readonly string[], origin: Origin) => T,
-    options: CallOptions,
+  async #all<T>(
     where: string,
+    options: CallOptions,
+    ask: (server: ServerAdmin, call: ServerCallOptions) => Promise<T>,
   ): Promise<PerServer<T>> {
-    const links = this.#select(options, where);
-    return requireAnswer(await askAll(links, (link) => query(link, command, args, parse, options)));
+    const { servers, call } = this.#select(where, options);
+    return requireAnswer(await askAll(servers, (server) => ask(server, call)));
   }
 
-  /** Runs a command that is answered by OK. `args` may throw; then nothing is sent. */
-  async #do(
-    command: TextCommand,
-    args: () => readonly string[],
-    options: CallOptions,
-    where: string,
-    refusals: Refusals = () => undefined,
-  ): Promise<PerServer<void>> {
-    const parse = (lines: readonly string[], origin: Origin): void => {
-      try {
-        parseDone(lines, origin);
-      } catch (error) {
-        if (!(error instanceof ServerError)) throw error;
-        throw refusals(error.serverText, origin, error.serverCode) ?? error;
-      }
+  #poll(where: string, options: PollOptions): Observable<Snapshot> {
+    const { intervalMs, servers } = parsePollOptions(options, where);
+    const names = selectServers(this.#links, servers).map(({ server }) => server);
+    const addresses = this.#settings.pool.servers.filter((address) => names.includes(serverName(address)));
+    const source: PollSource = {
+      clock: this.#settings.pool.clock,
+      open: () => {
+        const links = addresses.map((address) => this.#link(address, Number.POSITIVE_INFINITY));
+        for (const link of links) this.#polling.add(link);
+        return {
+          servers: links.map((link) => new ServerAdmin(link, this.#settings.prefix)),
+          close: () => {
+            for (const link of links) void link.close().then(() => this.#polling.delete(link));
+          },
+        };
+      },
+      onClose: (complete) => {
+        if (this.#closing !== undefined) complete();
+        this.#polls.add(complete);
+        return () => this.#polls.delete(complete);
+      },
     };
-    return this.#ask(command, args(), parse, options, where);
+    return pollSnapshots(source, intervalMs);
   }
-}
-
-/** What a refusal means for one command, if it means something special. */
-type Refusals = (
-  text: string,
-  origin: Origin,
-  code: string,
-) => NotFoundError | FunctionInUseError | undefined;
-
-/** A byte string that can be one word of a command: there is no quoting. */
-function toWord(byteString: string): string {
-  if (/[ \r\n]/.test(byteString)) {
-    throw new InvalidArgumentError(
-      `${JSON.stringify(byteString)} cannot be named in a command: it has a space in it`,
-    );
-  }
-  return byteString;
 }

@@ -1,5 +1,7 @@
 import { GearmanError } from '@gearman/protocol';
 
+export { UnsupportedError } from '@gearman/pool';
+
 /** Why one server gave no answer. */
 export interface AdminFailure {
   /** The server as `host:port`. */
@@ -22,20 +24,6 @@ export class AdminParseError extends GearmanError {
     this.server = server;
     this.command = command;
     this.line = line;
-  }
-}
-
-/** The server does not know this command. */
-export class UnsupportedError extends GearmanError {
-  override readonly name = 'UnsupportedError';
-  readonly code = 'ERR_GEARMAN_UNSUPPORTED';
-  readonly server: string;
-  readonly command: string;
-
-  constructor(server: string, command: string) {
-    super(`${server} does not know the command ${command}`);
-    this.server = server;
-    this.command = command;
   }
 }
 

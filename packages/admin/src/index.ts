@@ -10,8 +10,10 @@ export {
   NotFoundError,
   UnsupportedError,
 } from './errors.ts';
-export type { AdminOptions, CallOptions, QueueLimits, WatchOptions } from './options.ts';
+export type { FunctionDelta } from './function-changes.ts';
+export type { AdminOptions, CallOptions, PollOptions, QueueLimits, ServerCallOptions } from './options.ts';
 export type { Answer, PerServer } from './per-server.ts';
+export type { Snapshot } from './poll.ts';
 export type {
   JobsReport,
   PriorityReport,
@@ -29,7 +31,7 @@ export {
   Version,
   WorkerInfo,
 } from './schemas.ts';
-export type { Snapshot } from './watch.ts';
+export type { ServerAdmin } from './server-admin.ts';
 
 // What other libraries use: reading answers that were recorded or came another way.
 

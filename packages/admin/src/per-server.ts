@@ -1,7 +1,6 @@
 import { ClosedError, parseServers, type ServerInput, serverName } from '@gearman/pool';
 import { GearmanError, InvalidArgumentError } from '@gearman/protocol';
 import { type AdminFailure, NoAnswerError } from './errors.ts';
-import type { ServerLink } from './server-link.ts';
 
 /** What one server answered. */
 export interface Answer<T> {
@@ -21,18 +20,26 @@ export interface PerServer<T> {
   readonly failures: readonly AdminFailure[];
 }
 
-/** Asks all servers at the same time. Rejects only for what is no server's fault: an abort, a closed admin. */
-export async function askAll<T>(
-  links: readonly ServerLink[],
-  ask: (link: ServerLink) => Promise<T>,
+interface Named {
+  /** `host:port` */
+  readonly server: string;
+}
+
+/**
+ * Asks all servers at the same time. Rejects only for what is no server's fault: wrong arguments, an abort, a closed
+ * admin, an error of the caller's own.
+ */
+export async function askAll<S extends Named, T>(
+  servers: readonly S[],
+  ask: (server: S) => Promise<T>,
 ): Promise<PerServer<T>> {
   const results = await Promise.all(
-    links.map(async (link) => {
-      const { server } = link;
+    servers.map(async (each) => {
+      const { server } = each;
       try {
-        return { answer: { server, value: await ask(link) } };
+        return { answer: { server, value: await ask(each) } };
       } catch (error) {
-        if (!(error instanceof GearmanError) || error instanceof ClosedError) throw error;
+        if (!isServersFault(error)) throw error;
         return { failure: { server, error } };
       }
     }),
@@ -43,6 +50,11 @@ export async function askAll<T>(
   };
 }
 
+function isServersFault(error: unknown): error is GearmanError {
+  if (error instanceof ClosedError || error instanceof InvalidArgumentError) return false;
+  return error instanceof GearmanError;
+}
+
 /** Throws when no server answered: the error of the only one that was asked, or one that names them all. */
 export function requireAnswer<R extends PerServer<unknown>>(result: R): R {
   if (result.answers.length > 0) return result;
@@ -51,17 +63,17 @@ export function requireAnswer<R extends PerServer<unknown>>(result: R): R {
   throw new NoAnswerError(result.failures);
 }
 
-/** The links of the servers that a call names. @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT` */
-export function selectLinks(
-  links: readonly ServerLink[],
-  servers: ServerInput | readonly ServerInput[] | undefined,
-): readonly ServerLink[] {
-  if (servers === undefined) return links;
-  return parseServers(servers).map((address) => {
+/** Those of `all` that a call names. @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT` */
+export function selectServers<S extends Named>(
+  all: readonly S[],
+  wanted: ServerInput | readonly ServerInput[] | undefined,
+): readonly S[] {
+  if (wanted === undefined) return all;
+  return parseServers(wanted).map((address) => {
     const name = serverName(address);
-    const link = links.find(({ server }) => server === name);
-    if (link !== undefined) return link;
-    const known = links.map(({ server }) => server).join(', ');
+    const found = all.find(({ server }) => server === name);
+    if (found !== undefined) return found;
+    const known = all.map(({ server }) => server).join(', ');
     throw new InvalidArgumentError(`"${name}" is none of the admin's servers, which are ${known}`);
   });
 }

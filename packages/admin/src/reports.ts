@@ -1,16 +1,5 @@
-import { formatCommand, type TextCommand } from '@gearman/protocol';
-import type { CallOptions } from './options.ts';
-import {
-  type Origin,
-  parseJobs,
-  parsePriorityStatus,
-  parseStatus,
-  parseUniqueJobs,
-  parseWorkers,
-} from './parse.ts';
-import { type Answer, askAll, type PerServer } from './per-server.ts';
+import type { Answer, PerServer } from './per-server.ts';
 import type { FunctionStatus, JobInfo, PriorityStatus, UniqueJobInfo, WorkerInfo } from './schemas.ts';
-import type { ServerLink } from './server-link.ts';
 
 /** The answer to {@link Admin.status}. */
 export interface StatusReport extends PerServer<readonly FunctionStatus[]> {
@@ -42,68 +31,31 @@ export interface UniqueJobsReport extends PerServer<readonly UniqueJobInfo[]> {
   readonly jobs: readonly UniqueJobInfo[];
 }
 
-type Links = readonly ServerLink[];
+type Answers<T> = readonly Answer<readonly T[]>[];
 
-/**
- * Asks one server and reads its answer.
- *
- * An ECHO_REQ behind each command marks the end of the answer, because a line of a list may hold anything: a unique id
- * may be `.`, which ends lists.
- */
-export async function query<T>(
-  link: ServerLink,
-  command: TextCommand,
-  args: readonly string[],
-  parse: (lines: readonly string[], origin: Origin) => T,
-  options?: CallOptions,
-): Promise<T> {
-  const line = formatCommand(command, args);
-  const lines = await link.ask(line, 'fenced', options);
-  return parse(lines, { server: link.server, command });
-}
+/** One row per function, by name, with the counts of all servers added up. */
+export const sumStatus = (answers: Answers<FunctionStatus>): FunctionStatus[] =>
+  sum(answers, ['total', 'queued', 'running', 'workers']);
 
-export async function readStatus(links: Links, options?: CallOptions): Promise<StatusReport> {
-  const result = await askAll(links, (link) => query(link, 'status', [], parseStatus, options));
-  return { functions: sum(result.answers, ['total', 'queued', 'running', 'workers']), ...result };
-}
+/** One row per function, by name, with the counts of all servers added up. */
+export const sumPriorities = (answers: Answers<PriorityStatus>): PriorityStatus[] =>
+  sum(answers, ['high', 'normal', 'low', 'workers']);
 
-export async function readPriorityStatus(links: Links, options?: CallOptions): Promise<PriorityReport> {
-  const result = await askAll(links, (link) =>
-    query(link, 'prioritystatus', [], parsePriorityStatus, options),
-  );
-  return { functions: sum(result.answers, ['high', 'normal', 'low', 'workers']), ...result };
-}
-
-export async function readWorkers(links: Links, options?: CallOptions): Promise<WorkersReport> {
-  const result = await askAll(links, (link) => query(link, 'workers', [], parseWorkers, options));
-  const workers = result.answers.flatMap(({ value }) =>
-    value.toSorted((a, b) => a.connectionId - b.connectionId),
-  );
-  return { workers, ...result };
-}
-
-export async function readJobs(links: Links, options?: CallOptions): Promise<JobsReport> {
-  const result = await askAll(links, (link) => query(link, 'show jobs', [], parseJobs, options));
-  return { jobs: result.answers.flatMap(({ value }) => value), ...result };
-}
-
-export async function readUniqueJobs(links: Links, options?: CallOptions): Promise<UniqueJobsReport> {
-  const result = await askAll(links, (link) => query(link, 'show unique jobs', [], parseUniqueJobs, options));
-  return { jobs: result.answers.flatMap(({ value }) => value), ...result };
-}
+/** The rows of all servers, one after the other. */
+export const joinRows = <T>(answers: Answers<T>): T[] => answers.flatMap(({ value }) => value);
 
 interface Named {
   readonly functionName: string;
 }
 type Counts<T, K extends keyof T> = Named & { [N in K]: number };
 
-/** One row per function, sorted by name because servers list them in the order of a hash table, with counts added up. */
+/** Sorted by name, because servers list functions in the order of a hash table. */
 function sum<K extends string, T extends Counts<T, K & keyof T>>(
-  answers: readonly Answer<readonly T[]>[],
+  answers: Answers<T>,
   keys: readonly (K & keyof T)[],
 ): T[] {
   const rows = new Map<string, T>();
-  for (const row of answers.flatMap(({ value }) => value)) {
+  for (const row of joinRows(answers)) {
     const before = rows.get(row.functionName);
     rows.set(row.functionName, before === undefined ? row : add(before, row, keys));
   }

@@ -9,12 +9,12 @@ import {
   type Pool,
   type PoolSettings,
   type ServerAddress,
-  type ServerInput,
   serverName,
+  toServerInput,
 } from '@gearman/pool';
 import { GearmanError } from '@gearman/protocol';
 import type { AdminEvent } from './admin-events.ts';
-import type { CallOptions } from './options.ts';
+import type { ServerCallOptions } from './options.ts';
 
 /**
  * Commands to one server.
@@ -55,7 +55,7 @@ export class ServerLink {
    * Sends a command, `line` with its line end, and resolves with the lines of its answer. Keeps the process alive
    * meanwhile.
    */
-  async ask(line: string, answer: CommandAnswer, options: CallOptions = {}): Promise<string[]> {
+  async ask(line: string, answer: CommandAnswer, options: ServerCallOptions = {}): Promise<string[]> {
     if (this.#closed) throw new ClosedError('the admin is closed');
     const { clock } = this.#settings;
     const startMs = clock.monotonicMs();
@@ -85,7 +85,7 @@ export class ServerLink {
   async #exchange(
     line: string,
     answer: CommandAnswer,
-    { timeoutMs, signal }: CallOptions,
+    { timeoutMs, signal }: ServerCallOptions,
   ): Promise<string[]> {
     const { pool, connection } = await this.#connect(signal);
     pool.hold();
@@ -131,7 +131,7 @@ export class ServerLink {
   #open(): Pool {
     const { connectTimeoutMs, replyTimeoutMs, maxPacketBytes, logger, clock, dial } = this.#settings;
     const pool = createPool({
-      servers: toInput(this.#address),
+      servers: toServerInput(this.#address),
       reconnect: { maxAttempts: 1 },
       ...{ connectTimeoutMs, replyTimeoutMs, maxPacketBytes, logger, clock, dial },
     });
@@ -163,10 +163,4 @@ export class ServerLink {
     this.#idleTimer?.cancel();
     void pool?.close();
   }
-}
-
-function toInput(address: ServerAddress): ServerInput {
-  return address.kind === 'unix'
-    ? { path: address.path }
-    : { host: address.host, port: address.port, tls: address.tls };
 }

@@ -1,2 +1,2 @@
 #!/usr/bin/env node
-import '../dist/gearmand.js';
+import '../bundle/gearmand.js';

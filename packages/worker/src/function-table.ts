@@ -1,4 +1,4 @@
-import type { Connection, Pool } from '@gearman/pool';
+import { ClosedError, type Connection, type Pool } from '@gearman/pool';
 import { request } from '@gearman/protocol';
 import { Drain } from './drain.ts';
 import type { GrabLoop } from './grab-loop.ts';
@@ -55,8 +55,32 @@ export class FunctionTable {
   }
 
   /** Tells all servers, now and on every later connect. */
-  announce({ functionName, timeoutMs }: FunctionEntry): void {
-    this.#pool.addFunction(functionName, timeoutMs);
+  announce({ fullName, timeoutMs }: FunctionEntry): void {
+    this.#pool.addFunction(fullName, timeoutMs);
+  }
+
+  /** Tells one server all functions, which it has been made to forget. */
+  announceTo(connection: Connection): void {
+    for (const { wireName, timeoutMs } of this.#offered()) {
+      connection.send(
+        timeoutMs === undefined
+          ? request('CAN_DO', { functionName: wireName })
+          : request('CAN_DO_TIMEOUT', { functionName: wireName, timeout: String(timeoutMs) }),
+      );
+    }
+  }
+
+  /** Takes the time limits back from one server, which reads them wrongly: the last word about a function counts. */
+  withoutLimits(connection: Connection): void {
+    for (const { wireName, timeoutMs } of this.#offered()) {
+      if (timeoutMs !== undefined) connection.send(request('CAN_DO', { functionName: wireName }));
+    }
+  }
+
+  /** True when a function has a time limit. */
+  get hasLimits(): boolean {
+    for (const { timeoutMs } of this.#entries.values()) if (timeoutMs !== undefined) return true;
+    return false;
   }
 
   /** Removes a function that no server has been told of. */
@@ -64,13 +88,25 @@ export class FunctionTable {
     this.#entries.delete(wireName);
   }
 
-  /** Takes a function back from all servers, from each as soon as none of its jobs runs there. */
-  takeBack(entry: FunctionEntry, loops: Iterable<GrabLoop>): Promise<void> {
-    const { functionName, wireName } = entry;
-    if (this.#entries.get(wireName) !== entry) return Promise.resolve();
-    const running = this.#drains.get(wireName);
-    if (running !== undefined) return running.done;
-    this.#pool.forgetFunction(functionName);
+  /**
+   * Takes a function back from all servers, from each as soon as none of its jobs runs there; at once if `drain` is
+   * false, and then its running jobs are lost.
+   */
+  takeBack(entry: FunctionEntry, loops: readonly GrabLoop[], drain: boolean): Promise<void> {
+    if (this.#entries.get(entry.wireName) !== entry) return Promise.resolve();
+    const under = this.#drains.get(entry.wireName) ?? this.#startDrain(entry, loops);
+    if (drain) return under.done;
+    const reason = new ClosedError(`"${entry.functionName}" was unregistered`);
+    for (const loop of loops) {
+      for (const job of [...loop.jobs]) if (job.entry.wireName === entry.wireName) job.lose(reason);
+    }
+    under.force();
+    return under.done;
+  }
+
+  #startDrain(entry: FunctionEntry, loops: readonly GrabLoop[]): Drain {
+    const { fullName, wireName } = entry;
+    this.#pool.forgetFunction(fullName);
     const drain = new Drain({
       loops,
       concerns: (job) => job.entry.wireName === wireName,
@@ -83,7 +119,7 @@ export class FunctionTable {
     });
     this.#drains.set(wireName, drain);
     this.#onChange();
-    return drain.start().done;
+    return drain.start();
   }
 
   /** Takes all functions back, for good: a connection is told when none of its jobs runs any more. */
@@ -91,7 +127,7 @@ export class FunctionTable {
     for (const drain of this.#drains.values()) drain.cancel();
     this.#drains.clear();
     const { entries } = this;
-    for (const { functionName } of entries) this.#pool.forgetFunction(functionName);
+    for (const { fullName } of entries) this.#pool.forgetFunction(fullName);
     return new Drain({
       loops,
       concerns: () => true,
@@ -99,6 +135,11 @@ export class FunctionTable {
         for (const entry of entries) cantDo(connection, entry);
       },
     });
+  }
+
+  /** Those that are not being taken back. */
+  #offered(): readonly FunctionEntry[] {
+    return this.entries.filter(({ wireName }) => !this.#drains.has(wireName));
   }
 
   /** The loop has come to a pause or a job of it has ended. */

@@ -6,24 +6,36 @@ import {
   ReplyTimeoutError,
 } from '@gearman/pool';
 import { type GearmanError, type Packet, request } from '@gearman/protocol';
+import type { FunctionTable } from './function-table.ts';
 import { canFollow, type GrabState, type GrabStateName } from './grab-state.ts';
 import type { RunningJob } from './job.ts';
 import { afterAssign, afterEnd, type ServerTimer } from './server-timer.ts';
 import type { Slots, SlotUser } from './slots.ts';
+import type { StartLine } from './start-line.ts';
 
 /** A job as a server hands it out, in any of the three forms. */
 export type AssignPacket = Packet<'JOB_ASSIGN' | 'JOB_ASSIGN_UNIQ' | 'JOB_ASSIGN_ALL'>;
 
 /** What a grab loop needs and whom it tells. */
 export interface GrabHost {
-  readonly slots: Slots;
   readonly clock: Clock;
   readonly random: () => number;
   readonly pollIntervalMs: number;
+  readonly grabTimeoutMs: number;
   /** A job came. Its slot is the job's until its handler has ended. Never throws. */
   onAssign(loop: GrabLoop, packet: AssignPacket): void;
   /** No request is in flight any more: the loop sleeps, rests or lost its connection. */
   onPause(loop: GrabLoop): void;
+  /** A request was not answered in time: its connection is dropped. */
+  onGrabTimeout(loop: GrabLoop, error: ReplyTimeoutError): void;
+}
+
+/** What the loops of some connections work with together. */
+export interface GrabLane {
+  readonly functions: FunctionTable;
+  readonly slots: Slots;
+  /** For jobs that are taken ahead of their time; undefined when none are. */
+  readonly starts: StartLine | undefined;
 }
 
 // Best first. Servers that do not know one answer ERROR. Only the first tells the reducer of a job, only two its unique id.
@@ -50,9 +62,11 @@ const LONGEST_FRUITLESS_PAUSE_MS = 64;
  */
 export class GrabLoop implements SlotUser, ReplyHandler<AssignPacket | Packet<'NO_JOB'>> {
   readonly connection: Connection;
-  /** The jobs whose handlers run, in the order they came. */
+  readonly lane: GrabLane;
+  /** The jobs that came and whose handlers have not ended, in the order they came. */
   readonly jobs = new Set<RunningJob>();
   readonly #host: GrabHost;
+  readonly #slots: Slots;
   #state: GrabState = OFFLINE;
   #allowed = false;
   #window = 1;
@@ -60,10 +74,15 @@ export class GrabLoop implements SlotUser, ReplyHandler<AssignPacket | Packet<'N
   #serverTimer: ServerTimer = 'off';
   #wokenByServer = false;
   #fruitless = 0;
+  #sinceMs: number;
+  #answeredMs: number | undefined;
 
-  constructor(connection: Connection, host: GrabHost) {
+  constructor(connection: Connection, lane: GrabLane, host: GrabHost) {
     this.connection = connection;
+    this.lane = lane;
+    this.#slots = lane.slots;
     this.#host = host;
+    this.#sinceMs = host.clock.monotonicMs();
   }
 
   get state(): GrabStateName {
@@ -73,6 +92,16 @@ export class GrabLoop implements SlotUser, ReplyHandler<AssignPacket | Packet<'N
   /** Requests for a job that wait for their answer. */
   get inFlight(): number {
     return this.#state.name === 'grabbing' ? this.#state.inFlight : 0;
+  }
+
+  /** Since when it has been in its state, by the monotonic clock; taking jobs one after the other counts as one. */
+  get sinceMs(): number {
+    return this.#sinceMs;
+  }
+
+  /** When a request for a job was last answered, by the monotonic clock. */
+  get answeredMs(): number | undefined {
+    return this.#answeredMs;
   }
 
   /** Whether jobs may be asked for. What is in flight is answered in any case. */
@@ -105,7 +134,7 @@ export class GrabLoop implements SlotUser, ReplyHandler<AssignPacket | Packet<'N
     const reserved = this.inFlight;
     this.#enter(OFFLINE);
     for (const job of [...this.jobs]) job.lose(error);
-    for (let i = 0; i < reserved; i++) this.#host.slots.give();
+    for (let i = 0; i < reserved; i++) this.#slots.refund();
     this.#host.onPause(this);
   }
 
@@ -134,9 +163,9 @@ export class GrabLoop implements SlotUser, ReplyHandler<AssignPacket | Packet<'N
   /** @internal a slot is ours: one more request */
   onSlot(): boolean {
     const form = GRABS[this.#form] ?? GRABS[0];
-    if (!this.connection.request(form, this)) {
+    if (!this.connection.request(form, this, this.#host.grabTimeoutMs)) {
       // The pool is closing; there will be no answers and no jobs.
-      this.#host.slots.give();
+      this.#slots.refund();
       if (this.#state.name === 'hungry') this.#enter(RESTING);
       return false;
     }
@@ -150,12 +179,14 @@ export class GrabLoop implements SlotUser, ReplyHandler<AssignPacket | Packet<'N
     const state = this.#state;
     if (state.name !== 'grabbing') return;
     state.inFlight--;
+    this.#answeredMs = this.#host.clock.monotonicMs();
     if (packet.type === 'NO_JOB') {
       this.#runDry(state);
     } else {
       state.dry = false;
-      this.#window = Math.min(this.#window + 1, this.#host.slots.size);
+      this.#window = Math.min(this.#window + 1, this.#slots.size);
       this.#fruitless = 0;
+      this.#slots.spend();
       this.#host.onAssign(this, packet);
     }
     this.#afterAnswer();
@@ -167,6 +198,7 @@ export class GrabLoop implements SlotUser, ReplyHandler<AssignPacket | Packet<'N
     // After a loss everything has been cleared away.
     if (state.name !== 'grabbing') return;
     if (error instanceof ReplyTimeoutError) {
+      this.#host.onGrabTimeout(this, error);
       this.connection.drop(error);
       return;
     }
@@ -186,7 +218,8 @@ export class GrabLoop implements SlotUser, ReplyHandler<AssignPacket | Packet<'N
       throw new Error(`grab state ${next.name} cannot follow ${from.name}`);
     }
     if (from.name === 'asleep' || from.name === 'dozing') from.timer.cancel();
-    if (next.name !== 'hungry' && next.name !== 'grabbing') this.#host.slots.forget(this);
+    if (next.name !== 'hungry' && next.name !== 'grabbing') this.#slots.forget(this);
+    if (!isTaking(from.name) || !isTaking(next.name)) this.#sinceMs = this.#host.clock.monotonicMs();
     this.#state = next;
   }
 
@@ -196,12 +229,12 @@ export class GrabLoop implements SlotUser, ReplyHandler<AssignPacket | Packet<'N
       return;
     }
     this.#enter(HUNGRY);
-    this.#host.slots.want(this);
+    this.#slots.want(this);
   }
 
   #rest(): void {
     const { name } = this.#state;
-    if (name === 'grabbing') this.#host.slots.forget(this);
+    if (name === 'grabbing') this.#slots.forget(this);
     else if (name !== 'offline' && name !== 'resting') this.#enter(RESTING);
   }
 
@@ -213,8 +246,8 @@ export class GrabLoop implements SlotUser, ReplyHandler<AssignPacket | Packet<'N
   #runDry(state: GrabState & { readonly name: 'grabbing' }): void {
     state.dry = true;
     this.#window = 1;
-    this.#host.slots.forget(this);
-    this.#host.slots.give();
+    this.#slots.forget(this);
+    this.#slots.refund();
   }
 
   /** Looks what to do next; a handler that ran in between may have changed everything. */
@@ -232,8 +265,8 @@ export class GrabLoop implements SlotUser, ReplyHandler<AssignPacket | Packet<'N
         return;
       }
       this.#enter(HUNGRY);
-      this.#host.slots.want(this);
-    } else if (this.#wantsMore()) this.#host.slots.want(this);
+      this.#slots.want(this);
+    } else if (this.#wantsMore()) this.#slots.want(this);
   }
 
   #pause(): void {
@@ -259,4 +292,9 @@ export class GrabLoop implements SlotUser, ReplyHandler<AssignPacket | Packet<'N
   #wakeAfter(delayMs: number): ReturnType<Clock['setTimer']> {
     return this.#host.clock.setTimer(delayMs, () => this.wake(), { unref: true });
   }
+}
+
+/** True while jobs are taken, one after the other. */
+function isTaking(state: GrabStateName): boolean {
+  return state === 'hungry' || state === 'grabbing';
 }

@@ -1,91 +1,24 @@
-import type { Clock, Timer } from '@gearman/events';
+import type { Duplex } from 'node:stream';
+import type { Timer } from '@gearman/events';
 import type { Connection } from '@gearman/pool';
 import { decodeText, type GearmanError, InvalidArgumentError, JobRef, type Packet } from '@gearman/protocol';
 import { JobTimeoutError } from './errors.ts';
-import { type ExceptionFormat, encodeException } from './exception.ts';
+import { encodeException } from './exception.ts';
 import type { AssignPacket, GrabLoop } from './grab-loop.ts';
+import type { JobClient } from './job-client.ts';
+import type { JobHost } from './job-host.ts';
+import { createJobStream } from './job-stream.ts';
+import { ProgressGate, toProgress } from './progress.ts';
 import type { FunctionEntry } from './registry.ts';
-import { toBytes } from './result.ts';
+import { isNoValue, toBytes } from './result.ts';
+import { discardParts, sendParts, toParts } from './result-parts.ts';
+import type { WorkerJob } from './worker-job.ts';
 
-/**
- * A job in the hands of its handler.
- *
- * The handler's result ends the job; so do {@link complete}, {@link fail} and {@link exception}, the first of them.
- * Once it has ended, or the server has taken it back, every call does nothing: nobody would get what it sends. Wrong
- * arguments throw `ERR_GEARMAN_INVALID_ARGUMENT` in any case.
- */
-export interface WorkerJob {
-  readonly functionName: string;
-  /** The server's name for the job; unique on one server only. */
-  readonly handle: string;
-  /** The server it came from, as `host:port`. */
-  readonly server: string;
-  /** Handle and server together: what a client needs to ask for the job's status. */
-  readonly ref: JobRef;
-  /** The unique id its client chose, or the empty string. */
-  readonly uniqueId: string;
-  /** The function that reduces the results, for jobs submitted with one. */
-  readonly reducer: string | undefined;
-  /** What the client sent. The handler may keep and change it. */
-  readonly payload: Uint8Array;
-  /**
-   * Aborts when the result is no longer wanted: with `ERR_GEARMAN_CONNECTION_LOST` when the connection is lost (the
-   * server gives the job to another worker), `ERR_GEARMAN_JOB_TIMEOUT` after the `timeoutMs` of the function,
-   * `ERR_GEARMAN_CLOSED` when the worker stops. Built on first use.
-   */
-  readonly signal: AbortSignal;
-  /** True once nothing more can be sent. */
-  readonly ended: boolean;
-  /** The payload as UTF-8 text. */
-  text(): string;
-  /**
-   * Tells clients how far the job is: `progress(3, 10)`, or `progress(0.3)`, which travels as 300 of 1000.
-   *
-   * @param numerator a whole number from 0 up; without a denominator, a fraction from 0 to 1
-   * @param denominator a whole number from 0 up
-   */
-  progress(numerator: number, denominator?: number): void;
-  /**
-   * Sends a piece of the result ahead of its end, at once.
-   *
-   * A client gets all pieces, then what the handler returns. If this worker is lost the job runs again elsewhere and
-   * the client may get pieces twice. Do not change the bytes afterwards.
-   *
-   * @returns a promise to await before the next piece, resolved when the connection has taken enough of what waits; it
-   * rejects with `ERR_GEARMAN_INVALID_ARGUMENT` for a piece over `maxPacketBytes`
-   */
-  write(chunk: Uint8Array | string): Promise<void>;
-  /** Sends a warning to clients. */
-  warn(message: Uint8Array | string): void;
-  /** Ends the job with a result. */
-  complete(result?: Uint8Array | string): void;
-  /** Ends the job as failed. Clients get `reason` as a warning before it, because the protocol has no place for it. */
-  fail(reason?: string): void;
-  /** Ends the job with an exception, as if the handler had thrown `error`. */
-  exception(error: unknown): void;
-}
+/** How a job ended: the server was told one of three ways, or has taken the job back, or will. */
+export type JobOutcome = 'complete' | 'fail' | 'exception' | 'lost';
 
-/** Whom a job tells. */
-export interface JobHost {
-  readonly clock: Clock;
-  readonly exceptionFormat: ExceptionFormat;
-  /** Largest packet body, in bytes. */
-  readonly maxPacketBytes: number;
-  onProgress(job: RunningJob, numerator: number, denominator: number): void;
-  /** The job is over for the server, in one of four ways. */
-  onComplete(job: RunningJob, resultBytes: number): void;
-  onFail(job: RunningJob, reason: string | undefined): void;
-  onException(job: RunningJob, error: unknown): void;
-  onLost(job: RunningJob, error: GearmanError): void;
-  onTimeout(job: RunningJob, error: JobTimeoutError): void;
-  onLateError(job: RunningJob, error: unknown): void;
-}
-
-/**
- * `running`: what is sent reaches the server. `told`: it has been told the end. `lost`: the server has taken the job
- * back, or will.
- */
-type JobState = 'running' | 'told' | 'lost';
+/** `running`: what is sent reaches the server. */
+type JobState = 'running' | JobOutcome;
 
 /** See {@link WorkerJob}. */
 export class RunningJob implements WorkerJob {
@@ -104,6 +37,10 @@ export class RunningJob implements WorkerJob {
   #controller: AbortController | undefined;
   #abortReason: GearmanError | undefined;
   #givesBack = false;
+  // No handler is at work on it: its end is the end of everything.
+  #alone = false;
+  #progress: ProgressGate | undefined;
+  #stream: Duplex | undefined;
 
   constructor(entry: FunctionEntry, packet: AssignPacket, loop: GrabLoop, host: JobHost) {
     const { connection } = loop;
@@ -156,7 +93,18 @@ export class RunningJob implements WorkerJob {
 
   /** True when the server has been told how the job ended. */
   get told(): boolean {
-    return this.#state === 'told';
+    return this.#state !== 'running' && this.#state !== 'lost';
+  }
+
+  /** How it ended; undefined while it runs. */
+  get outcome(): JobOutcome | undefined {
+    return this.#state === 'running' ? undefined : this.#state;
+  }
+
+  get client(): JobClient {
+    const { client } = this.#host;
+    if (client !== undefined) return client;
+    throw new InvalidArgumentError('this worker has no client; build it with createWorker({ client })');
   }
 
   text(): string {
@@ -164,18 +112,19 @@ export class RunningJob implements WorkerJob {
     return Buffer.from(buffer, byteOffset, length).toString('utf8');
   }
 
+  stream(): Duplex {
+    this.#stream ??= createJobStream(this);
+    return this.#stream;
+  }
+
   progress(numerator: number, denominator?: number): void {
-    const [done, all] =
-      denominator === undefined ? perMille(numerator) : [whole(numerator), whole(denominator)];
-    const { handle } = this;
-    const sent = this.#send({
-      type: 'WORK_STATUS',
-      magic: 'REQ',
-      handle,
-      numerator: String(done),
-      denominator: String(all),
-    });
-    if (sent) this.#host.onProgress(this, done, all);
+    const numbers = toProgress(numerator, denominator);
+    if (this.#state !== 'running') return;
+    const { clock, progressIntervalMs } = this.#host;
+    this.#progress ??= new ProgressGate(clock, progressIntervalMs, (done, all) =>
+      this.#sendStatus(done, all),
+    );
+    this.#progress.report(...numbers);
   }
 
   async write(chunk: Uint8Array | string): Promise<void> {
@@ -188,44 +137,55 @@ export class RunningJob implements WorkerJob {
     this.#send({ type: 'WORK_WARNING', magic: 'REQ', handle: this.handle, data: this.#toBytes(message) });
   }
 
+  log(message: string, fields: object = {}): void {
+    const { functionName, handle, server } = this;
+    this.#host.logger.info({ ...fields, functionName, handle, server }, message);
+  }
+
   complete(result?: Uint8Array | string): void {
     const data = this.#toBytes(result);
-    if (this.#end({ type: 'WORK_COMPLETE', magic: 'REQ', handle: this.handle, data })) {
-      this.#host.onComplete(this, data.length);
-    }
+    if (!this.#end({ type: 'WORK_COMPLETE', magic: 'REQ', handle: this.handle, data }, 'complete')) return;
+    this.#host.onComplete(this, data.length);
+    this.#afterEnd();
   }
 
   fail(reason?: string): void {
     if (reason !== undefined) this.warn(reason);
-    if (this.#end({ type: 'WORK_FAIL', magic: 'REQ', handle: this.handle })) this.#host.onFail(this, reason);
+    if (!this.#end({ type: 'WORK_FAIL', magic: 'REQ', handle: this.handle }, 'fail')) return;
+    this.#host.onFail(this, reason);
+    this.#afterEnd();
   }
 
   exception(error: unknown): void {
-    // No WORK_FAIL behind it: gearmand ends a job with its exception and would answer that with JOB_NOT_FOUND.
-    const data = encodeException(error, this.#host.exceptionFormat);
-    if (this.#end({ type: 'WORK_EXCEPTION', magic: 'REQ', handle: this.handle, data })) {
-      this.#host.onException(this, error);
-    }
+    if (this.#state !== 'running') return;
+    if (!this.#sendException(encodeException(error, this.#host.exceptionFormat))) return;
+    this.#host.onException(this, error);
+    this.#afterEnd();
   }
 
-  /** The handler returned `value`. */
-  onReturn(value: unknown): void {
-    if (this.#state !== 'running') return;
-    if (value instanceof Error) {
-      this.onThrow(value);
-      return;
+  /** The handler returned `value`. False while the job goes on without it. */
+  onReturn(value: unknown): boolean {
+    if (this.#state !== 'running') {
+      discardParts(value);
+      return true;
+    }
+    if (value === undefined && (this.entry.manual || this.#stream !== undefined)) {
+      this.#alone = true;
+      return false;
     }
     try {
-      // Whatever it is: toBytes() refuses what is not allowed.
-      this.complete(value as Uint8Array | string | undefined);
+      if (this.entry.falsyFails && isNoValue(value)) this.fail();
+      else if (value instanceof Error) this.onThrow(value);
+      else return this.#finishWith(value);
     } catch (error) {
       this.exception(error);
     }
+    return true;
   }
 
   /** The handler threw. */
   onThrow(error: unknown): void {
-    if (this.#state === 'told') this.#host.onLateError(this, error);
+    if (this.told) this.#host.onLateError(this, error);
     else if (this.#givesBack && this.#abortReason !== undefined) this.lose(this.#abortReason);
     else this.exception(error);
   }
@@ -236,6 +196,7 @@ export class RunningJob implements WorkerJob {
     this.#leaveRunning('lost');
     this.#abort(error);
     this.#host.onLost(this, error);
+    this.#afterEnd();
   }
 
   /** Asks the handler to come to an end. If it throws then, the job is given back and not reported as broken. */
@@ -244,9 +205,58 @@ export class RunningJob implements WorkerJob {
     this.#abort(reason);
   }
 
+  /** No handler is called yet: if the job ends now, nobody has to be waited for. */
+  park(): void {
+    this.#alone = true;
+  }
+
+  /** The handler is about to be called. */
+  unpark(): void {
+    this.#alone = false;
+  }
+
+  /** True for what brings the result later, in parts. */
+  #finishWith(value: unknown): boolean {
+    if (typeof value !== 'string' && !(value instanceof Uint8Array)) {
+      const parts = toParts(value);
+      if (parts !== undefined) {
+        const { output } = this.entry;
+        // Never rejects.
+        void sendParts(this, parts, output, this.#host.maxPacketBytes).then(() =>
+          this.#host.onEndAlone(this),
+        );
+        return false;
+      }
+    }
+    // Whatever it is: toBytes() refuses what is not allowed.
+    this.complete(value as Uint8Array | string | undefined);
+    return true;
+  }
+
   #toBytes(value: unknown): Uint8Array {
     // The handle and its NUL travel in the same packet.
     return toBytes(value, this.functionName, this.#host.maxPacketBytes - this.handle.length - 1);
+  }
+
+  #sendStatus(done: number, all: number): void {
+    const { handle } = this;
+    const [numerator, denominator] = [String(done), String(all)];
+    if (this.#send({ type: 'WORK_STATUS', magic: 'REQ', handle, numerator, denominator })) {
+      this.#host.onProgress(this, done, all);
+    }
+  }
+
+  /** @see ExceptionRule */
+  #sendException(data: Uint8Array): boolean {
+    const { handle } = this;
+    const failure: Packet = { type: 'WORK_FAIL', magic: 'REQ', handle };
+    const rule = this.#host.exceptionRule(this.loop);
+    if (rule === 'warning+fail') this.warn(data);
+    if (rule === 'warning+fail' || rule === 'fail') return this.#end(failure, 'exception');
+    if (!this.#end({ type: 'WORK_EXCEPTION', magic: 'REQ', handle, data }, 'exception')) return false;
+    if (rule === 'exception+fail') this.#connection.send(failure);
+    else if (rule === 'uncertain') this.#host.onUncertainException(this.loop, handle);
+    return true;
   }
 
   #send(packet: Packet): boolean {
@@ -254,22 +264,31 @@ export class RunningJob implements WorkerJob {
     return this.#connection.send(packet);
   }
 
-  #end(packet: Packet): boolean {
+  #end(packet: Packet, outcome: JobOutcome): boolean {
+    this.#progress?.flush();
     if (!this.#send(packet)) return false;
-    this.#leaveRunning('told');
+    this.#leaveRunning(outcome);
     return true;
   }
 
-  #leaveRunning(next: 'told' | 'lost'): void {
+  #leaveRunning(next: JobOutcome): void {
     this.#state = next;
     this.#deadline?.cancel();
     this.#deadline = undefined;
+    this.#progress?.close();
+  }
+
+  #afterEnd(): void {
+    if (!this.#alone) return;
+    this.#alone = false;
+    this.#host.onEndAlone(this);
   }
 
   #onDeadline(timeoutMs: number): void {
     const error = new JobTimeoutError(this.functionName, timeoutMs);
     this.#abort(error);
     this.#host.onTimeout(this, error);
+    if (this.#host.limitsAreOurs(this.loop)) this.exception(error);
   }
 
   #abort(reason: GearmanError): void {
@@ -277,18 +296,4 @@ export class RunningJob implements WorkerJob {
     this.#abortReason = reason;
     this.#controller?.abort(reason);
   }
-}
-
-function perMille(fraction: number): readonly [number, number] {
-  if (!(fraction >= 0 && fraction <= 1)) {
-    throw new InvalidArgumentError(
-      `progress of ${fraction} is not a fraction from 0 to 1; or pass a denominator`,
-    );
-  }
-  return [Math.round(fraction * 1000), 1000];
-}
-
-function whole(value: number): number {
-  if (Number.isSafeInteger(value) && value >= 0) return value;
-  throw new InvalidArgumentError(`progress takes whole numbers from 0 up, not ${value}`);
 }

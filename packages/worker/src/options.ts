@@ -3,11 +3,13 @@ import { createPool, type Pool, type PoolOptions, parsePoolOptions } from '@gear
 import { InvalidArgumentError } from '@gearman/protocol';
 import { z } from 'zod';
 import { EXCEPTION_FORMATS, type ExceptionFormat } from './exception.ts';
+import { EXCEPTION_MODES, type ExceptionMode, parseVersion } from './exception-rule.ts';
+import type { JobClient } from './job-client.ts';
 
 /** What a worker does, apart from how it connects. */
 export interface WorkerSettings {
   /**
-   * How many jobs may run at once, over all servers and functions together.
+   * How many jobs may run at once, over all servers and functions together; with `perServer`, on each server.
    *
    * More than one lets a worker keep its connections busy while handlers wait for something else: results and requests
    * for more jobs then travel together, several times as many per second. For handlers that only compute, start more
@@ -16,6 +18,16 @@ export interface WorkerSettings {
    * @defaultValue 1
    */
   readonly concurrency?: number;
+  /** Whether `concurrency` counts for each server by itself. @defaultValue false */
+  readonly perServer?: boolean;
+  /**
+   * How many jobs to take ahead of their time, 0 to 65,536: they wait here, and no other worker gets them, until one that
+   * runs has ended. Worth it only where the way to the server takes longer than a job. What has not been started goes
+   * back to the server when the worker stops.
+   *
+   * @defaultValue 0
+   */
+  readonly prefetch?: number;
   /**
    * How often a sleeping worker asks for jobs although no server woke it, in milliseconds, give or take a fifth. A
    * wake-up lost on the way, or never sent (gearmand 1.1.20 sends none for jobs that become due), costs no more than this.
@@ -24,12 +36,45 @@ export interface WorkerSettings {
    */
   readonly pollIntervalMs?: number;
   /**
+   * How long a server may take to answer a request for a job, in milliseconds. After it the connection is dropped and
+   * opened again, and a `grab-timeout` event tells so.
+   *
+   * @defaultValue 10_000
+   */
+  readonly grabTimeoutMs?: number;
+  /** How often `job.progress()` may send for one job, in milliseconds; 0 for each call. @defaultValue 100 */
+  readonly progressIntervalMs?: number;
+  /**
    * What a client gets when a handler throws: `json` is `{"name","message","code"}`, `json-with-stack` adds `stack`,
    * `text` is the message alone.
    *
    * @defaultValue `'json'`
    */
   readonly exceptionFormat?: ExceptionFormat;
+  /**
+   * What a server is sent when a handler throws: WORK_EXCEPTION, which ends a job since gearmand 1.1.9; a WORK_FAIL
+   * behind it, which older ones need; a warning and WORK_FAIL, or only that, for clients that do not know exceptions.
+   * `auto` asks the server's version, once, over a short connection of its own, when a handler has thrown; a server that
+   * does not tell it gets both.
+   *
+   * @defaultValue `'auto'`
+   */
+  readonly exceptionMode?: ExceptionMode;
+  /** The version to take all servers for, such as `1.1.20`, instead of asking them. @defaultValue asked when it matters */
+  readonly serverVersion?: string;
+  /**
+   * Put before the names of all functions, with `prefixSeparator` in between, so that several applications can share a
+   * server. Clients need the same.
+   *
+   * @defaultValue none
+   */
+  readonly prefix?: string;
+  /** Between prefix and name: Perl and Ruby have a tab, libgearman's namespaces nothing. @defaultValue `'\t'` */
+  readonly prefixSeparator?: string;
+  /** What `job.client` is: needed for jobs that submit jobs. The worker does not close it. @defaultValue none */
+  readonly client?: JobClient;
+  /** Called once by `start()`, before any server hears of a function. If it throws, `start()` rejects with that. */
+  readonly setup?: () => void | Promise<void>;
 }
 
 /**
@@ -41,59 +86,50 @@ export interface WorkerSettings {
 export type WorkerOptions = WorkerSettings &
   ((PoolOptions & { readonly pool?: undefined }) | { readonly pool: Pool });
 
-/** Options of `worker.register()`. */
-export interface RegisterOptions {
-  /**
-   * How long a job may run, in milliseconds, from its arrival at this worker. After it the signal of the job aborts
-   * with `ERR_GEARMAN_JOB_TIMEOUT`, and the server, which is told the limit, gives the job to another worker. gearmand
-   * raises limits below 1000.
-   *
-   * @defaultValue no limit
-   * @see gearmand `PROTOCOL`, "CAN_DO_TIMEOUT"
-   */
-  readonly timeoutMs?: number;
-}
-
-/** Options of `worker.stop()`. */
-export interface StopOptions {
-  /**
-   * How long running jobs may go on, in milliseconds. Then their signals abort, what they return is thrown away, and
-   * the server gives them to another worker.
-   *
-   * @defaultValue until they end
-   */
-  readonly timeoutMs?: number;
-  /**
-   * When to abort the signals of running jobs, in milliseconds, so that handlers can bring their work to an end until
-   * `timeoutMs`. A job whose handler throws from then on is given back to the server.
-   *
-   * @defaultValue `timeoutMs`
-   */
-  readonly abortAfterMs?: number;
+/** Worker settings, checked, with defaults. */
+export interface ResolvedSettings
+  extends Required<
+    Omit<WorkerSettings, 'client' | 'setup' | 'serverVersion' | 'prefix' | 'prefixSeparator'>
+  > {
+  /** Prefix and separator; empty when there is none. */
+  readonly namePrefix: string;
+  readonly serverVersion: string | undefined;
+  readonly client: JobClient | undefined;
+  readonly setup: (() => void | Promise<void>) | undefined;
 }
 
 /** Worker options, checked, with defaults. */
 export interface ResolvedWorkerOptions {
-  readonly settings: Required<WorkerSettings>;
+  readonly settings: ResolvedSettings;
   readonly pool: Pool;
   /** True when the pool belongs to the worker and ends with it. */
   readonly ownsPool: boolean;
 }
 
-const settingsSchema = z.strictObject({
+const durationMs = z.number().positive();
+
+const settingsShape = {
   concurrency: z.number().int().min(1).max(65_536).default(1),
-  pollIntervalMs: z.number().positive().default(10_000),
+  perServer: z.boolean().default(false),
+  prefetch: z.number().int().min(0).max(65_536).default(0),
+  pollIntervalMs: durationMs.default(10_000),
+  grabTimeoutMs: durationMs.default(10_000),
+  progressIntervalMs: z.number().nonnegative().default(100),
   exceptionFormat: z.enum(EXCEPTION_FORMATS).default('json'),
-});
+  exceptionMode: z.enum(EXCEPTION_MODES).default('auto'),
+  serverVersion: z
+    .string()
+    .refine((text) => parseVersion(text) !== undefined, 'must be a version such as 1.1.20')
+    .optional(),
+  prefix: z.string().min(1).optional(),
+  prefixSeparator: z.string().default('\t'),
+  client: z.custom<JobClient>(isClient, 'must have a method submit()').optional(),
+  setup: z
+    .custom<() => void | Promise<void>>((value) => typeof value === 'function', 'must be a function')
+    .optional(),
+};
 
-const registerSchema = z.strictObject({
-  timeoutMs: z.number().int().positive().max(Number.MAX_SAFE_INTEGER).optional(),
-});
-
-const stopSchema = z.strictObject({
-  timeoutMs: z.number().nonnegative().default(Number.POSITIVE_INFINITY),
-  abortAfterMs: z.number().nonnegative().optional(),
-});
+const settingsSchema = z.strictObject(settingsShape);
 
 const fail = (message: string): Error => new InvalidArgumentError(message);
 
@@ -101,13 +137,10 @@ const fail = (message: string): Error => new InvalidArgumentError(message);
 export function resolveWorkerOptions(input: WorkerOptions): ResolvedWorkerOptions {
   const where = 'createWorker()';
   if (typeof input !== 'object' || input === null) throw fail(`${where}: expected an object`);
-  const { concurrency, pollIntervalMs, exceptionFormat, pool, ...rest } = input;
-  const settings = parseOptions(
-    settingsSchema,
-    { concurrency, pollIntervalMs, exceptionFormat },
-    where,
-    fail,
-  );
+  const { pool, ...others } = input;
+  const own = Object.entries(others).filter(([key]) => key in settingsShape);
+  const rest = Object.fromEntries(Object.entries(others).filter(([key]) => !(key in settingsShape)));
+  const settings = resolveSettings(Object.fromEntries(own), where);
   if (pool === undefined) {
     parsePoolOptions(rest, where);
     return { settings, pool: createPool(rest), ownsPool: true };
@@ -117,13 +150,15 @@ export function resolveWorkerOptions(input: WorkerOptions): ResolvedWorkerOption
   return { settings, pool, ownsPool: false };
 }
 
-/** Checks the options of `worker.register()`. */
-export function parseRegisterOptions(input: RegisterOptions): { readonly timeoutMs: number | undefined } {
-  return { timeoutMs: parseOptions(registerSchema, input, 'register()', fail).timeoutMs };
+function resolveSettings(input: object, where: string): ResolvedSettings {
+  const parsed = parseOptions(settingsSchema, input, where, fail);
+  const { prefix, prefixSeparator, serverVersion, client, setup, ...settings } = parsed;
+  const namePrefix = prefix === undefined ? '' : prefix + prefixSeparator;
+  return { ...settings, namePrefix, serverVersion, client, setup };
 }
 
-/** Checks the options of `worker.stop()`. */
-export function parseStopOptions(input: StopOptions): Required<StopOptions> {
-  const { timeoutMs, abortAfterMs } = parseOptions(stopSchema, input, 'stop()', fail);
-  return { timeoutMs, abortAfterMs: Math.min(timeoutMs, abortAfterMs ?? timeoutMs) };
+function isClient(value: unknown): boolean {
+  return (
+    typeof value === 'object' && value !== null && 'submit' in value && typeof value.submit === 'function'
+  );
 }

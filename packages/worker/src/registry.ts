@@ -1,50 +1,69 @@
 import { type FunctionName, InvalidArgumentError, toFunctionName } from '@gearman/protocol';
-import type { WorkerJob } from './job.ts';
-import { parseRegisterOptions, type RegisterOptions } from './options.ts';
+import type { RunningJob } from './job.ts';
+import { type AnyRegisterOptions, type FunctionSettings, parseRegisterOptions } from './register-options.ts';
 import type { HandlerResult } from './result.ts';
+import type { StreamJob, WorkerJob } from './worker-job.ts';
 
 /**
  * Does the work of a function.
  *
  * What it returns, or what its promise brings, is the result and ends the job, unless the handler has ended it by
- * itself. Whatever it throws becomes an exception for the client and harms neither the worker nor its other jobs. It
- * should end soon after `job.signal` aborts.
+ * itself: bytes or text at once, a stream, an async generator or an Observable part by part. Whatever it throws, and an
+ * error it returns, becomes an exception for the client and harms neither the worker nor its other jobs. It should end
+ * soon after `job.signal` aborts.
  */
 export type Handler = (job: WorkerJob) => HandlerResult | Promise<HandlerResult>;
 
-/** One registered function. */
-export interface Registration {
-  readonly functionName: string;
-  /**
-   * Takes the function back. Running jobs of it finish first, and until then the connections they run on ask for no
-   * jobs at all, because a server requeues the running jobs of a function that is taken back.
-   *
-   * @returns a promise that never rejects, resolved when every server has been told. Do not await it in a handler of
-   * this function. Does nothing when the function has been taken back or registered anew.
-   */
-  unregister(): Promise<void>;
-}
+/** A handler that reads its payload as a stream: see the option `payload` of `register()`. */
+export type StreamHandler = (job: StreamJob) => HandlerResult | Promise<HandlerResult>;
+
+/** A handler of a function registered with `falsyFails`: returning nothing, `null` or `false` fails the job. */
+export type FalsyHandler = (
+  job: WorkerJob,
+) => HandlerResult | null | false | Promise<HandlerResult | null | false>;
 
 /** What is kept of a registered function. */
-export interface FunctionEntry {
+export interface FunctionEntry extends FunctionSettings {
+  /** Without the prefix of the worker. */
   readonly functionName: string;
-  /** The name as the byte string that travels. */
+  /** With the prefix. */
+  readonly fullName: string;
+  /** The full name as the byte string that travels. */
   readonly wireName: FunctionName;
-  readonly handler: Handler;
-  readonly timeoutMs: number | undefined;
+  /** What was registered. */
+  readonly handler: EntryHandler;
+  /** The same behind the worker's middleware. */
+  run: EntryHandler;
+  /** How many slots it has beside those of the worker; undefined when it takes part in those. */
+  readonly ownSlots: number | undefined;
+}
+
+/** A handler as the worker calls it: what it returns is looked at. */
+export type EntryHandler = (job: RunningJob) => unknown;
+
+/** What a worker adds to the arguments of `register()`. */
+export interface EntryContext {
+  /** What comes before the names of all functions. */
+  readonly prefix?: string;
+  readonly ownSlots?: number | undefined;
 }
 
 /** Checks the arguments of `register()`. @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT` */
 export function toFunctionEntry(
   functionName: string,
-  handler: Handler,
-  options: RegisterOptions,
+  handler: EntryHandler,
+  options: AnyRegisterOptions,
+  { prefix = '', ownSlots }: EntryContext = {},
 ): FunctionEntry {
-  const wireName = toFunctionName(functionName);
+  const fullName = prefix + functionName;
+  // The name itself is checked first: an empty one must not pass because of the prefix.
+  if (prefix !== '') toFunctionName(functionName);
+  const wireName = toFunctionName(fullName);
   if (typeof handler !== 'function') {
     throw new InvalidArgumentError(
       `the handler of "${functionName}" must be a function, not ${typeof handler}`,
     );
   }
-  return { functionName, wireName, handler, ...parseRegisterOptions(options) };
+  const names = { functionName, fullName, wireName };
+  return { ...names, handler, run: handler, ownSlots, ...parseRegisterOptions(options) };
 }

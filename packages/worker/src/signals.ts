@@ -1,4 +1,4 @@
-import type { StopOptions } from './options.ts';
+import type { StopOptions } from './call-options.ts';
 
 /** What is stopped by a signal. */
 export interface Stoppable {

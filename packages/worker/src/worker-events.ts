@@ -1,7 +1,8 @@
 import type { ListenerErrorEvent } from '@gearman/events';
+import type { ReplyTimeoutError } from '@gearman/pool';
 import type { GearmanError } from '@gearman/protocol';
 import type { JobTimeoutError } from './errors.ts';
-import type { WorkerJob } from './job.ts';
+import type { WorkerJob } from './worker-job.ts';
 
 /** Everything a worker tells, discriminated on `type`. What happens to its connections, `worker.pool` tells. */
 export type WorkerEvent =
@@ -9,6 +10,12 @@ export type WorkerEvent =
   | { readonly type: 'start' }
   /** The worker has stopped; the last event. The numbers are those of `stop()`. */
   | { readonly type: 'stop'; readonly finished: number; readonly aborted: number }
+  /** No more jobs are asked for: of one server, or of all. */
+  | { readonly type: 'pause'; readonly server: string | undefined }
+  /** Jobs are asked for again. */
+  | { readonly type: 'resume'; readonly server: string | undefined }
+  /** A server did not answer a request for a job in time. The connection is dropped and opened again. */
+  | { readonly type: 'grab-timeout'; readonly server: string; readonly error: ReplyTimeoutError }
   /** No job runs and no connected server has one. */
   | { readonly type: 'idle' }
   /** A job came and its handler is about to be called. */

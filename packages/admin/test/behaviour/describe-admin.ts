@@ -1,6 +1,6 @@
 import { encodeText, request } from '@gearman/protocol';
 import { RawConnection, startRawWorker, type TestServer } from '@gearman/testing';
-import { filter, firstValueFrom } from 'rxjs';
+import { filter, firstValueFrom, map, take, toArray } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Admin, createAdmin, UnsupportedError } from '../../src/index.ts';
 
@@ -191,8 +191,59 @@ export function describeAdmin(name: string, start: () => Promise<TestServer>): v
       expect(versions.every(({ failures }) => failures.length === 0)).toBe(true);
     });
 
+    test('does several things with each server', async () => {
+      const { answers, failures } = await admin.each(async (one) => {
+        await one.createFunction('each');
+        await one.maxQueue('each', 1);
+        return [one.server, await one.version(), await one.pid()];
+      });
+      expect(answers).toEqual([
+        {
+          server: server.server,
+          value: [server.server, expect.stringMatching(/^\d/), expect.any(Number)],
+        },
+      ]);
+      expect(failures).toEqual([]);
+    });
+
+    test('with a prefix, shows and names only what has it', async () => {
+      await using shop = createAdmin({ servers: server.server, prefix: 'shop' });
+      await using _worker = await startRawWorker(server.port, { 'shop\tmail': () => {}, other: () => {} });
+      await shop.createFunction('resize');
+      const { functions } = await shop.status();
+      expect(functions.map(({ functionName, workers }) => [functionName, workers])).toEqual([
+        ['mail', 1],
+        ['resize', 0],
+      ]);
+      const { workers } = await shop.workers();
+      expect(workers.map(({ functionNames }) => functionNames)).toEqual([['mail']]);
+      expect((await rowOf('shop\tresize'))?.total).toBe(0);
+      await shop.dropFunction('resize');
+      expect(await rowOf('shop\tresize')).toBeUndefined();
+    });
+
+    test('shows how a function changes', async () => {
+      const deltas = firstValueFrom(
+        admin.changes$({ intervalMs: 5 }).pipe(
+          filter(({ functionName }) => functionName === 'changing'),
+          map(({ type, change }) => [type, change.queued]),
+          take(2),
+          toArray(),
+        ),
+      );
+      await submit('changing', '1');
+      const waits = await until(
+        () => Promise.race([deltas.then(() => true), submit('changing').then(() => false)]),
+        (done) => done,
+      );
+      expect(waits).toBe(true);
+      const [first, second] = await deltas;
+      expect(first?.[0]).toBe('added');
+      expect(second).toEqual(['changed', expect.any(Number)]);
+    });
+
     test('shows changes', async () => {
-      const changes = admin.watch$({ intervalMs: 5 });
+      const changes = admin.poll$({ intervalMs: 5 });
       const seen = firstValueFrom(
         changes.pipe(filter(({ functions }) => functions.some((row) => row.functionName === 'watched'))),
       );

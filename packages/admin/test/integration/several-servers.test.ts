@@ -1,7 +1,14 @@
-import { FakeClock, freePort, type LeakWatch, startOurServer, watchLeaks } from '@gearman/testing';
+import {
+  FakeClock,
+  type FakeServer,
+  fakeServer,
+  freePort,
+  type LeakWatch,
+  startOurServer,
+  watchLeaks,
+} from '@gearman/testing';
 import { lastValueFrom, take, toArray } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ScriptedServer } from '../../../pool/test/support/scripted-server.ts';
 import { createAdmin, NoAnswerError, type Snapshot } from '../../src/index.ts';
 
 let leaks: LeakWatch;
@@ -11,8 +18,8 @@ beforeEach(() => {
 afterEach(() => leaks.check());
 
 /** Answers every command with these lines, and the fence behind it. */
-const saying = (lines: string): Promise<ScriptedServer> =>
-  ScriptedServer.listen((peer, message) => {
+const saying = (lines: string): Promise<FakeServer> =>
+  fakeServer((peer, message) => {
     if (message.type === 'TEXT') peer.sendBytes(lines);
     else peer.sendBytes('\0RES\0\0\0\x11\0\0\0\x01.');
   });
@@ -55,9 +62,23 @@ describe('Admin, with several servers', () => {
     await expect(admin.status({ servers: down })).rejects.toMatchObject({ code: 'ERR_GEARMAN_CONNECT' });
   });
 
+  test('each() keeps what went well, and names the others', async () => {
+    await using good = await startOurServer();
+    const down = `127.0.0.1:${await freePort()}`;
+    await using admin = createAdmin({ servers: [good.server, down] });
+    const { answers, failures } = await admin.each(async (one) => (await one.status()).length);
+    expect(answers).toEqual([{ server: good.server, value: 0 }]);
+    expect(failures).toMatchObject([{ server: down, error: { code: 'ERR_GEARMAN_CONNECT' } }]);
+    const own = new RangeError('of the caller');
+    await expect(admin.each(() => Promise.reject(own))).rejects.toBe(own);
+    await expect(admin.each((one) => one.createFunction(''))).rejects.toMatchObject({
+      code: 'ERR_GEARMAN_INVALID_ARGUMENT',
+    });
+  });
+
   test('a server that never answers delays the others no longer than timeoutMs', async () => {
     await using good = await startOurServer();
-    await using mute = await ScriptedServer.listen();
+    await using mute = await fakeServer();
     const clock = new FakeClock();
     await using admin = createAdmin({ servers: [good.server, `127.0.0.1:${mute.port}`], clock });
     const answered = new Promise((resolve) => admin.once('command', resolve));
@@ -90,11 +111,11 @@ describe('Admin, with several servers', () => {
   });
 });
 
-describe('Admin, watching', () => {
+describe('Admin, polling', () => {
   test('looks at nothing before somebody subscribes, and hangs up when nobody does any more', async () => {
     await using server = await saying('.\n');
     await using admin = createAdmin({ servers: `127.0.0.1:${server.port}` });
-    const changes = admin.watch$({ intervalMs: 1 });
+    const changes = admin.poll$({ intervalMs: 1 });
     expect(server.accepted).toBe(0);
     const seen: Snapshot[] = [];
     const subscription = changes.subscribe((snapshot) => seen.push(snapshot));
@@ -114,7 +135,7 @@ describe('Admin, watching', () => {
     const restarted = new Promise<void>((resolve, reject) => {
       let stopped: Promise<void> | undefined;
       let again: ReturnType<typeof startOurServer> | undefined;
-      const subscription = admin.watch$({ intervalMs: 1 }).subscribe({
+      const subscription = admin.poll$({ intervalMs: 1 }).subscribe({
         next: (snapshot) => {
           seen.push(snapshot);
           if (stopped === undefined) stopped = first.stop();
@@ -140,7 +161,7 @@ describe('Admin, watching', () => {
   test('is cold: each subscriber looks for itself', async () => {
     await using server = await startOurServer();
     await using admin = createAdmin({ servers: server.server });
-    const changes = admin.watch$({ intervalMs: 1 });
+    const changes = admin.poll$({ intervalMs: 1 });
     const [one, two] = await Promise.all([
       lastValueFrom(changes.pipe(take(1))),
       lastValueFrom(changes.pipe(take(1))),
@@ -156,11 +177,11 @@ describe('Admin, watching', () => {
     const shown = new Promise<void>((resolve) => {
       first = resolve;
     });
-    const all = lastValueFrom(admin.watch$().pipe(toArray()), { defaultValue: [] });
-    admin.watch$().subscribe(first);
+    const all = lastValueFrom(admin.poll$().pipe(toArray()), { defaultValue: [] });
+    admin.poll$().subscribe(first);
     await shown;
     await admin.close();
     expect((await all).length).toBeLessThanOrEqual(1);
-    expect(await lastValueFrom(admin.watch$().pipe(toArray()))).toEqual([]);
+    expect(await lastValueFrom(admin.poll$().pipe(toArray()))).toEqual([]);
   });
 });

@@ -1,7 +1,6 @@
 import { response } from '@gearman/protocol';
-import { FakeClock } from '@gearman/testing';
+import { FakeClock, FakeDial, turn } from '@gearman/testing';
 import { describe, expect, test } from 'vitest';
-import { FakeDial, turn } from '../../../pool/test/support/fake-dial.ts';
 import { type AdminEvent, createAdmin } from '../../src/index.ts';
 
 const FENCE = response('ECHO_RES', { data: Buffer.from('.') });

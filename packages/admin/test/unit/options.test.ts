@@ -1,6 +1,6 @@
 import { InvalidArgumentError, JobRef } from '@gearman/protocol';
+import { FakeDial } from '@gearman/testing';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { FakeDial } from '../../../pool/test/support/fake-dial.ts';
 import { type Admin, createAdmin } from '../../src/index.ts';
 
 afterEach(() => {
@@ -47,8 +47,8 @@ describe('Admin', () => {
     expect(net.attempts).toEqual([]);
   });
 
-  test.each([0, -5, Number.NaN])('refuses to watch every %d ms', (intervalMs) => {
-    expect(() => admin.watch$({ intervalMs })).toThrow(InvalidArgumentError);
+  test.each([0, -5, Number.NaN])('refuses to look every %d ms', (intervalMs) => {
+    expect(() => admin.poll$({ intervalMs })).toThrow(InvalidArgumentError);
   });
 
   test.each<[string, (each: Admin) => Promise<unknown>]>([

@@ -53,6 +53,23 @@ test('--worker-wakeup=0 wakes all who sleep', async () => {
   await Promise.all([...sleepers, client].map((connection) => connection.close()));
 });
 
+test('--protocol http takes jobs over HTTP', async () => {
+  const server = await gearmandOnFreePort('--protocol=http', '--http-port=0');
+  await server.logs('taking jobs over HTTP on');
+  const [log] = /HTTP on 127\.0\.0\.1:\d+/.exec(server.stderr()) ?? [''];
+  await using _worker = await startRawWorker(server.port, { f: (taken) => taken.complete('done') });
+  const answer = await fetch(`http://127.0.0.1:${portIn(log)}/f`, { method: 'POST', body: 'x' });
+  expect([answer.status, await answer.text()]).toEqual([200, 'done']);
+});
+
+test('limits are those of the command line', async () => {
+  const { port } = await gearmandOnFreePort('--max-jobs=1');
+  const { client } = await submit(port);
+  client.send(request('SUBMIT_JOB', job));
+  expect((await client.expect('ERROR')).code).toBe('QUEUE_ERROR');
+  await client.close();
+});
+
 describe('--config-file', () => {
   test('is read, and the command line wins', async () => {
     const file = join(temporaryFolder(), 'gearmand.conf');

@@ -85,7 +85,7 @@ describe('how it ends', () => {
     },
     { args: ['--nonsense'], code: 2, stdout: '', stderr: "gearmand: unknown option '--nonsense'\n" },
     { args: ['--ssl', '--ssl-key=/nowhere.key'], code: 2, stdout: '', stderr: /^gearmand: .*tls\.\w+File/ },
-    { args: ['-r', 'http'], code: 2, stdout: '', stderr: /^gearmand: --protocol: submitting over HTTP/ },
+    { args: ['-r', 'gear'], code: 2, stdout: '', stderr: /^gearmand: option .* It must be http/ },
     { args: ['--job-handle-prefix', 'x'.repeat(39)], code: 2, stdout: '', stderr: /jobHandlePrefix/ },
     { args: ['--queue-type', 'MySQL'], code: 4, stdout: '', stderr: /^gearmand: --queue-type: persistent/ },
     {

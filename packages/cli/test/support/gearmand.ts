@@ -21,6 +21,8 @@ export interface Gearmand {
   readonly ready: Promise<string>;
   /** Resolves when standard error contains `text`. */
   logs(text: string): Promise<void>;
+  /** What it has written to standard error so far. */
+  stderr(): string;
   signal(name: NodeJS.Signals): void;
 }
 
@@ -64,6 +66,7 @@ export function gearmand(args: readonly string[], env: Record<string, string> = 
     pid: child.pid ?? 0,
     ended,
     ready,
+    stderr: () => stderr,
     logs: (text) => until(() => (stderr.includes(text) ? true : undefined)).then(() => {}),
     signal: (name) => void child.kill(name),
   };

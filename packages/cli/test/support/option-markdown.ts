@@ -18,9 +18,10 @@ const OUTCOMES: Readonly<Record<Outcome['is'], string>> = {
   refused: 'refused',
 };
 
-function sentence({ outcome, differs, isOurs, help }: OptionRow): string {
+function sentence({ outcome, differs, isOurs, help, fallback }: OptionRow): string {
+  const usual = fallback === undefined ? '' : ` (default: ${fallback})`;
   const parts = [
-    ...(isOurs === true ? [`Not in gearmand: ${help}.`] : []),
+    ...(isOurs === true ? [`Not in gearmand: ${help}${usual}.`] : []),
     ...(outcome.is === 'ignored' ? [`No effect: ${outcome.because}.`] : []),
     ...(outcome.is === 'refused' ? [`Exit code ${outcome.exitCode}: ${outcome.because}.`] : []),
     ...(differs === undefined ? [] : [differs]),

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createServer } from '@gearman/server';
 import { describe, expect, test } from 'vitest';
 import { listenOptions, readSettings, type Settings } from '../../src/gearmand/settings.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -20,9 +21,12 @@ test('the defaults are those of gearmand 2.0, but the log goes to standard error
       jobRetries: undefined,
       jobHandlePrefix: undefined,
       workerWakeup: undefined,
+      roundRobin: undefined,
       exceptions: undefined,
       keepAliveMs: undefined,
       logLevel: 'ERROR',
+      http: undefined,
+      limits: {},
       tls: undefined,
     },
     listen: [],
@@ -45,15 +49,21 @@ test('options become options of the server', () => {
     '0',
     '--exceptions',
     '--keepalive-idle=60',
+    '--round-robin',
+    '--max-jobs=7',
+    '--idle-timeout-ms=0',
     '--verbose=debug',
   ];
   expect(read(args).server).toEqual({
     jobRetries: 3,
     jobHandlePrefix: 'H:x',
     workerWakeup: 0,
+    roundRobin: true,
     exceptions: true,
     keepAliveMs: 60_000,
     logLevel: 'DEBUG',
+    http: undefined,
+    limits: { maxJobs: 7, idleTimeoutMs: 0 },
     tls: undefined,
   });
   expect(read(['--keepalive-idle=-1']).server.keepAliveMs).toBeUndefined();
@@ -95,10 +105,42 @@ describe('the configuration file', () => {
   });
 
   test('is refused for what the command line is refused for', () => {
-    expect(() => readSettings(['--config-file', fileWith('--http-port 80')], {})).toThrow(
-      '--http-port: submitting over HTTP is not supported yet',
+    expect(() => readSettings(['--config-file', fileWith('--queue-type redis')], {})).toThrow(
+      '--queue-type: persistent queues are not supported yet',
     );
   });
+});
+
+describe('--protocol http', () => {
+  test.each([
+    { args: ['-L', '127.0.0.1'], http: { host: '127.0.0.1', port: 8080 } },
+    { args: ['--http-port=81', '-L', '/run/g.sock', '-L', '[::1]'], http: { host: '::1', port: 81 } },
+    { args: ['-L', '/run/g.sock'], http: { port: 8080 } },
+  ])('with $args opens $http', ({ args, http }) => {
+    expect(read(['--protocol=http', ...args]).server.http).toEqual(http);
+    expect(read(['-r', 'HTTP', ...args]).server.http).toEqual(http);
+  });
+
+  test('listens everywhere when the server does', () => {
+    expect(['::', '0.0.0.0']).toContain(read(['--protocol=http']).server.http?.host);
+  });
+
+  test('must be there for its port to count, as with gearmand', () => {
+    const { server, warnings } = read(['--http-port=81']);
+    expect(server.http).toBeUndefined();
+    expect(warnings).toEqual(['--http-port has no effect without --protocol=http']);
+  });
+
+  test('is plain text beside --ssl, and says so', () => {
+    expect(read(['--ssl', '--protocol=http']).warnings.join()).toMatch(/^--ssl does not concern HTTP/);
+  });
+});
+
+test('every limit of the server has its option', () => {
+  const names = Object.keys(createServer().stats.limits);
+  const args = names.map((name, i) => `--${name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}=${i + 1}`);
+  const wanted = Object.fromEntries(names.map((name, i) => [name, i + 1]));
+  expect(read(args).server.limits).toEqual(wanted);
 });
 
 describe('--ssl', () => {

@@ -1,4 +1,9 @@
 import { startOurServer } from '@gearman/testing';
 import { describeWorker } from '../support/behaviour.ts';
+import { describeControl } from '../support/behaviour-control.ts';
+import { describeResults } from '../support/behaviour-results.ts';
 
-describeWorker('our server', (port) => startOurServer({}, port));
+const start = (port?: number) => startOurServer({}, port);
+describeWorker('our server', start);
+describeResults('our server', start);
+describeControl('our server', start);

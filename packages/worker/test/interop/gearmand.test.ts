@@ -1,4 +1,10 @@
 import { shouldTestGearmand, startGearmand } from '@gearman/testing';
 import { describeWorker } from '../support/behaviour.ts';
+import { describeControl } from '../support/behaviour-control.ts';
+import { describeResults } from '../support/behaviour-results.ts';
 
-describeWorker('gearmand', (port) => startGearmand([], port), { skip: !shouldTestGearmand() });
+const start = (port?: number) => startGearmand([], port);
+const skip = !shouldTestGearmand();
+describeWorker('gearmand', start, { skip });
+describeResults('gearmand', start, { skip });
+describeControl('gearmand', start, { skip });

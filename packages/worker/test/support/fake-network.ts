@@ -13,6 +13,10 @@ export class FakePeer implements Transport {
   #onPacket: ((packet: Packet) => void) | undefined;
   #jobs = 0;
   #buffer = Buffer.alloc(0);
+  /** Hears text commands; without it they are errors. */
+  onText: ((line: string) => void) | undefined;
+  /** Requests for a job without an answer. */
+  inFlight = 0;
   /** How many calls of `write` there were. */
   writes = 0;
   bufferedBytes = 0;
@@ -26,7 +30,12 @@ export class FakePeer implements Transport {
     this.writes++;
     for (const piece of pieces) {
       for (const message of this.#parser.push(Uint8Array.from(piece))) {
+        if (message.type === 'TEXT' && this.onText !== undefined) {
+          this.onText(message.line);
+          continue;
+        }
         if (!isPacket(message)) throw new Error(`the worker sent ${message.type}`);
+        if (message.type.startsWith('GRAB_JOB')) this.inFlight++;
         if (this.#onPacket === undefined) this.#received.push(message);
         else this.#onPacket(message);
       }
@@ -65,10 +74,16 @@ export class FakePeer implements Transport {
   send(...packets: readonly Packet[]): void {
     // The bytes are gone right after the call, as with a socket that reads into one buffer.
     const bytes = Buffer.concat(packets.flatMap((packet) => encodePacket(packet)));
+    this.inFlight -= packets.filter(({ type }) => type === 'NO_JOB' || type.startsWith('JOB_ASSIGN')).length;
     if (this.#buffer.length < bytes.length) this.#buffer = Buffer.alloc(bytes.length);
     this.#buffer.set(bytes);
     this.#handlers.onData(this.#buffer.subarray(0, bytes.length));
     this.#buffer.fill(0xee);
+  }
+
+  /** Answers a text command, in a later turn. */
+  sendText(text: string): void {
+    setImmediate(() => this.#handlers.onData(Buffer.from(text)));
   }
 
   /** Assigns the next job: handles are `H:1`, `H:2` and so on. */

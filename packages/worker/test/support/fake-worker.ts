@@ -14,10 +14,23 @@ export interface FakeWorker {
   readonly peer: FakePeer;
 }
 
-export function createFakeWorker(options: WorkerSettings & PoolOptions = {}): FakeWorker {
+/** Options of a worker, and whether it has to ask servers for their versions. */
+export type FakeWorkerOptions = WorkerSettings & PoolOptions & { readonly asksVersion?: boolean };
+
+export function createFakeWorker({ asksVersion = false, ...options }: FakeWorkerOptions = {}): FakeWorker {
   const clock = new FakeClock();
   const net = new FakeNetwork();
-  const worker = createWorker({ servers: 'a:1', clock, dial: net.dial, random: () => 0.5, ...options });
+  const worker = createWorker({
+    servers: 'a:1',
+    clock,
+    dial: net.dial,
+    random: () => 0.5,
+    // Nobody plays a server for these.
+    heartbeat: false,
+    ...(asksVersion ? {} : { serverVersion: '1.1.20' }),
+    progressIntervalMs: 0,
+    ...options,
+  });
   const events: WorkerEvent[] = [];
   worker.on('event', (event) => events.push(event));
   return { worker, clock, net, events, peer: net.peer() };
@@ -26,7 +39,7 @@ export function createFakeWorker(options: WorkerSettings & PoolOptions = {}): Fa
 /** A worker that is started, connected to its first server and waits for the answer to its first request. */
 export async function createStartedWorker(
   register: (worker: Worker) => void,
-  options: WorkerSettings & PoolOptions = {},
+  options: FakeWorkerOptions = {},
 ): Promise<FakeWorker> {
   const fake = createFakeWorker(options);
   register(fake.worker);

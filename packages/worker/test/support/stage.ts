@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { PoolOptions } from '@gearman/pool';
 import { type TestServer, watchLeaks } from '@gearman/testing';
 import { createWorker, type Worker, type WorkerSettings } from '../../src/index.ts';
+import { StatusReader } from './ask-status.ts';
 import { Submitter } from './submitter.ts';
 
 /** Starts a server, on a given port if it must be the same as before. */
@@ -50,6 +51,13 @@ export class Stage {
     const client = await Submitter.open(server.port);
     this.#closing.push(() => client.close());
     return client;
+  }
+
+  /** The figures that a server tells. */
+  status(server: TestServer): StatusReader {
+    const reader = new StatusReader(server.server);
+    this.#closing.push(() => reader.close());
+    return reader;
   }
 
   /** What servers said against the workers so far; reading it forgives it. */

@@ -46,7 +46,7 @@ export interface SubmitHow {
 export class Submitter {
   readonly #connection: RawConnection;
   readonly #jobs = new Map<string, Pending>();
-  readonly #created: ((job: Pending) => void)[] = [];
+  readonly #created: { resolve(job: Pending): void; reject(error: Error): void }[] = [];
 
   private constructor(connection: RawConnection) {
     this.#connection = connection;
@@ -61,7 +61,7 @@ export class Submitter {
     return submitter;
   }
 
-  /** Submits a job; resolves when the server has accepted it. */
+  /** Submits a job; resolves when the server has accepted it, rejects when it refuses. */
   submit(name: string, payload: string | Uint8Array = '', how: SubmitHow = {}): Promise<Submitted> {
     const common = {
       functionName: encodeText(name),
@@ -72,7 +72,7 @@ export class Submitter {
       const fields = { ...common, reducer: encodeText(how.reducer), ignored: '' };
       this.#connection.send(request('SUBMIT_REDUCE_JOB', fields));
     } else this.#connection.send(request(how.background === true ? 'SUBMIT_JOB_BG' : 'SUBMIT_JOB', common));
-    return new Promise((resolve) => this.#created.push(resolve));
+    return new Promise((resolve, reject) => this.#created.push({ resolve, reject }));
   }
 
   /** Submits a job and waits for its result; anything but a result is an error. */
@@ -95,7 +95,9 @@ export class Submitter {
     if (packet.type === 'JOB_CREATED') {
       const job = new Pending(packet.handle);
       this.#jobs.set(packet.handle, job);
-      this.#created.shift()?.(job);
+      this.#created.shift()?.resolve(job);
+    } else if (packet.type === 'ERROR') {
+      this.#created.shift()?.reject(new Error(`${packet.code}: ${packet.text}`));
     } else if ('handle' in packet) this.#jobs.get(packet.handle)?.take(packet);
     else throw new Error(`the server sent ${JSON.stringify(packet)}`);
   }

@@ -65,7 +65,8 @@ test.each([1, 2, 7, 32])(
   'loses no job and no slot at concurrency %i while three servers come and go',
   async (concurrency) => {
     const names = ['a:1', 'b:2', 'c:3'];
-    const { worker, clock, net } = createFakeWorker({ concurrency, servers: names });
+    const reconnect = { maxMs: 20 };
+    const { worker, clock, net } = createFakeWorker({ concurrency, servers: names, reconnect });
     const random = randomFrom(concurrency);
     const count = registerRandom(worker, clock, random);
     const servers = names.map(() => new FakeJobServer());

@@ -1,9 +1,10 @@
 import { type Clock, Observable, type Timer } from '@gearman/events';
 import { ClosedError } from '@gearman/pool';
 import type { AdminFailure } from './errors.ts';
-import { readStatus, readWorkers } from './reports.ts';
+import { type Answer, askAll } from './per-server.ts';
+import { joinRows, sumStatus } from './reports.ts';
 import type { FunctionStatus, WorkerInfo } from './schemas.ts';
-import type { ServerLink } from './server-link.ts';
+import type { ServerAdmin } from './server-admin.ts';
 
 /** What the servers looked like at one moment. */
 export interface Snapshot {
@@ -11,18 +12,19 @@ export interface Snapshot {
   readonly takenAtMs: number;
   /** Every function, by name, with the sums of all servers that answered. */
   readonly functions: readonly FunctionStatus[];
+  /** The functions of each server that answered. */
+  readonly answers: readonly Answer<readonly FunctionStatus[]>[];
   /** The connections of all servers that answered, by server and number. */
   readonly workers: readonly WorkerInfo[];
   /** The servers that gave no answer this time, and why. */
   readonly failures: readonly AdminFailure[];
 }
 
-/** What a watch needs. */
-export interface WatchSource {
-  /** Opens links that belong to one subscription, which closes them. */
-  open(): readonly ServerLink[];
-  close(links: readonly ServerLink[]): void;
-  /** Calls back when watching must end, and returns how to be no longer called. */
+/** What looking needs. */
+export interface PollSource {
+  /** Opens connections that belong to one subscription. */
+  open(): { readonly servers: readonly ServerAdmin[]; close(): void };
+  /** Calls back when looking must end, and returns how to be no longer called. */
   onClose(complete: () => void): () => void;
   readonly clock: Clock;
 }
@@ -31,18 +33,18 @@ export interface WatchSource {
  * Looks again and again, on connections of its own, and shows what has changed. A server that is down is part of what
  * there is to see, so it never errors.
  */
-export function watchSnapshots(source: WatchSource, intervalMs: number): Observable<Snapshot> {
+export function pollSnapshots(source: PollSource, intervalMs: number): Observable<Snapshot> {
   const { clock } = source;
   return new Observable((subscriber) => {
     const forget = source.onClose(() => subscriber.complete());
     if (subscriber.closed) return forget;
-    const links = source.open();
+    const { servers, close } = source.open();
     let timer: Timer | undefined;
     let shown: string | undefined;
 
     const look = async (): Promise<void> => {
       const startMs = clock.monotonicMs();
-      const snapshot = await takeSnapshot(links, clock);
+      const snapshot = await takeSnapshot(servers, clock);
       if (snapshot === undefined || subscriber.closed) return;
       const print = fingerprint(snapshot);
       if (print !== shown) subscriber.next(snapshot);
@@ -56,21 +58,28 @@ export function watchSnapshots(source: WatchSource, intervalMs: number): Observa
     return () => {
       forget();
       timer?.cancel();
-      source.close(links);
+      close();
     };
   });
 }
 
-/** Undefined once the links are closed. */
-async function takeSnapshot(links: readonly ServerLink[], clock: Clock): Promise<Snapshot | undefined> {
+/** Undefined once the connections are closed. */
+async function takeSnapshot(servers: readonly ServerAdmin[], clock: Clock): Promise<Snapshot | undefined> {
   try {
-    const [status, connections] = await Promise.all([readStatus(links), readWorkers(links)]);
+    const [status, connections] = await Promise.all([
+      askAll(servers, (server) => server.status()),
+      askAll(servers, (server) => server.workers()),
+    ]);
     const failures = new Map(
       [...connections.failures, ...status.failures].map((failure) => [failure.server, failure]),
     );
-    const { functions } = status;
-    const { workers } = connections;
-    return { takenAtMs: clock.now(), functions, workers, failures: [...failures.values()] };
+    return {
+      takenAtMs: clock.now(),
+      functions: sumStatus(status.answers),
+      answers: status.answers,
+      workers: joinRows(connections.answers),
+      failures: [...failures.values()],
+    };
   } catch (error) {
     if (error instanceof ClosedError) return undefined;
     throw error;
@@ -78,9 +87,9 @@ async function takeSnapshot(links: readonly ServerLink[], clock: Clock): Promise
 }
 
 /** Equal for snapshots between which nothing has changed but the time. */
-function fingerprint({ functions, workers, failures }: Snapshot): string {
+function fingerprint({ answers, workers, failures }: Snapshot): string {
   return JSON.stringify([
-    functions,
+    answers,
     workers,
     failures.map(({ server, error }) => [server, error.code, error.message]),
   ]);

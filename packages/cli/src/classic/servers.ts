@@ -1,0 +1,16 @@
+import type { ClassicArguments } from './arguments.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Where the C tool connects: `GEARMAN_SERVER` overrides host and port. What `GEARMAN_SERVERS` names comes before either,
+ * because the library behind the tool adds it.
+ */
+export function classicServers({ host, port }: ClassicArguments, environment: Environment): string[] {
+  const { GEARMAN_SERVERS: first = '', GEARMAN_SERVER: override = '' } = environment;
+  const address = host.startsWith('/')
+    ? `unix:${host}`
+    : `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const servers = [...first.split(','), ...(override === '' ? [address] : override.split(','))];
+  return [...new Set(servers.map((server) => server.trim()).filter((server) => server !== ''))];
+}

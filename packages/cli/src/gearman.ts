@@ -1,0 +1,3 @@
+import { runGearman } from './commands/run.ts';
+
+await runGearman(process.argv.slice(2));
