@@ -1,5 +1,5 @@
 import {
-  type Codec,
+  type AnyCodec,
   defineFunction,
   describeTasks,
   type FunctionContract,
@@ -24,7 +24,7 @@ export interface TaskDefinition<Input> {
   /** Checks what the handler returns. @defaultValue anything the codec carries */
   readonly output?: StandardSchema;
   /** How values become bytes. @defaultValue JSON */
-  readonly codec?: Codec;
+  readonly codec?: AnyCodec;
   /** For people, see `client.help()`. */
   readonly description?: string;
   /** Returns the result, or promises it. Otherwise as {@link ContractHandler}. */

@@ -1,5 +1,11 @@
 import { type Observable, TypedEmitter } from '@gearman/events';
-import { ClosedError, type Pool, type WaitOptions } from '@gearman/pool';
+import {
+  ClosedError,
+  type Pool,
+  type RemoveOptions,
+  type ServerInput,
+  type WaitOptions,
+} from '@gearman/pool';
 import { toFunctionName } from '@gearman/protocol';
 import type { CodecOptions, FunctionContract, GivenCodec } from '@gearman/protocol/payload';
 import { Batcher, type BatchHandler, type BatchOptions, parseBatchOptions } from './batch.ts';
@@ -213,6 +219,26 @@ export class Worker extends TypedEmitter<WorkerEvent> {
     if (part.setup !== undefined) this.#core.beforeStart(part.setup);
     for (const { functionName, run, options } of part.functions) this.#add(functionName, run, options);
     return this;
+  }
+
+  /**
+   * Connects to more servers, and asks them for jobs like the others.
+   *
+   * @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT` for addresses that cannot be read
+   */
+  addServer(servers: ServerInput | readonly ServerInput[]): void {
+    this.#core.addServer(servers);
+  }
+
+  /**
+   * Leaves a server, named as in {@link status}: asks it for no more jobs, lets those that run end, and disconnects.
+   *
+   * @param options `timeoutMs`: how long they may go on, `force`: not at all; what is cut the server gives to others
+   * @returns a promise resolved when the connection is closed. It rejects with `ERR_GEARMAN_INVALID_ARGUMENT` for a
+   * server that is none of the worker's
+   */
+  async removeServer(server: string, options: RemoveOptions = {}): Promise<void> {
+    return this.#core.removeServer(server, options);
   }
 
   /** Takes a function back, see {@link Registration.unregister}. Unknown functions are ignored. */
