@@ -4,11 +4,13 @@ import { dirname, join } from 'node:path';
 import { ROOT } from '../../scripts/lib/workspaces.mjs';
 import type { DocBlock } from './doc-blocks.ts';
 
-const FOLDER = join(ROOT, 'test/.readme');
+// Of this process: somebody may run the tests twice at a time.
+const FOLDER_NAME = `test/.readme/${process.pid}`;
+const FOLDER = join(ROOT, FOLDER_NAME);
 
 /** As strict as our own code, but an example may leave a name unused. */
 const TSCONFIG = {
-  extends: '../../tsconfig.base.json',
+  extends: '../../../tsconfig.base.json',
   compilerOptions: {
     composite: false,
     declaration: false,
@@ -54,7 +56,7 @@ export function compileBlocks(blocks: readonly DocBlock[]): Map<DocBlock, string
     blocks.map((block) => [
       block,
       stdout.split('\n').flatMap((line) => {
-        const prefix = `test/.readme/ts/${nameOf(block)}.ts`;
+        const prefix = `${FOLDER_NAME}/ts/${nameOf(block)}.ts`;
         return line.startsWith(prefix) ? [block.page + line.slice(prefix.length)] : [];
       }),
     ]),
@@ -62,4 +64,9 @@ export function compileBlocks(blocks: readonly DocBlock[]): Map<DocBlock, string
   const elsewhere = [...complaints.values()].every((lines) => lines.length === 0);
   if (status !== 0 && elsewhere) throw new Error(`tsc ended with exit code ${status}:\n${stdout}`);
   return complaints;
+}
+
+/** Removes what {@link compileBlocks} wrote. */
+export function removeCompiledBlocks(): void {
+  rmSync(FOLDER, { recursive: true, force: true });
 }

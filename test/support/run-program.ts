@@ -12,7 +12,7 @@ export interface Run {
 /** Runs a program of ours in a process group of its own, and fails when a process of it is left. */
 export async function runProgram(
   file: string,
-  { args = [], input = '' }: { readonly args?: readonly string[]; readonly input?: string } = {},
+  { args = [], input = '' }: { readonly args?: readonly string[]; readonly input?: string | undefined } = {},
 ): Promise<Run> {
   const child = spawn(process.execPath, [file, ...args], { detached: true });
   let output = '';
