@@ -250,8 +250,8 @@ row('`submitJobSched(f, {minute, hour, day, month, dow}, …)`', async () => {
   peer.send(response('JOB_CREATED', { handle: 'H:7' }));
   expect(await ref).toMatchObject({ handle: 'H:7' });
 
-  await using without = await fakeServer(jobServer());
-  await using refused = createClient({ servers: without.server });
+  // What the page says of our server.
+  await using refused = ours.client();
   expect(await codeOf(refused.schedule('sc', schedule))).toBe('ERR_GEARMAN_UNSUPPORTED');
 });
 

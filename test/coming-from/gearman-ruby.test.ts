@@ -3,8 +3,11 @@ import { createClient, type SubmitOptions } from '@gearman/client';
 import { createPool, parseServers, serverName } from '@gearman/pool';
 import { encodePacket, JobRef, PacketParser, request, response } from '@gearman/protocol';
 import { FakeClock, fakeServer, freePort, startOurServer } from '@gearman/testing';
-import { createWorker } from '@gearman/worker';
+import { createWorker, type Handler } from '@gearman/worker';
 import { expect } from 'vitest';
+import { evaluate } from '../../docs/examples/gallery/src/calculus/evaluate.ts';
+import { parse } from '../../docs/examples/gallery/src/calculus/expression.ts';
+import { OPERATIONS } from '../../docs/examples/gallery/src/calculus/operations.ts';
 import { codeOf, gate, OneServer, textOf } from './one-server.ts';
 import { MigrationPage } from './page.ts';
 
@@ -218,6 +221,20 @@ row('`Util.logger`, `Util.debug`', async () => {
   await client.submitBackground('lg', 'workload');
   expect(lines).toContain('connected');
   expect(lines.filter((line) => /SUBMIT_JOB_BG.*workload/.test(line))).toHaveLength(1);
+});
+
+row('`gearman_environment.sh` and the calculus demo', async () => {
+  const workers = [...OPERATIONS].map(([name, operate]): [string, Handler] => [
+    name,
+    (job) => {
+      const [a = 0, b = 0]: number[] = JSON.parse(job.text());
+      return JSON.stringify(operate(a, b));
+    },
+  ]);
+  await using _worker = await ours.work(Object.fromEntries(workers), { concurrency: 4 });
+  await using client = ours.client();
+  expect(await evaluate(client, parse('(1 + 2) * (7 - 3) / 8'))).toBe(1.5);
+  expect(await codeOf(evaluate(client, parse('1 / (2 - 2)')))).toBe('ERR_GEARMAN_JOB_EXCEPTION');
 });
 
 row('`Gearman::Worker.new(servers, {client_id, reconnect_sec, network_timeout_sec})`', async () => {

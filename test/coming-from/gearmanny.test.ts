@@ -5,6 +5,7 @@ import { codecs, defineFunction, defineRegistry } from '@gearman/protocol/payloa
 import { FakeClock } from '@gearman/testing';
 import { createWorker, defineWorker, type WorkerDefinition } from '@gearman/worker';
 import { cached, createCache } from '@gearman/worker/cache';
+import { createSupervisor } from '@gearman/worker/supervisor';
 import { expect, expectTypeOf } from 'vitest';
 import { z } from 'zod';
 import { codeOf, gate, OneServer } from './one-server.ts';
@@ -167,6 +168,25 @@ row('`<name>_help`', async () => {
   await using _worker = await run(myworker());
   await using client = ours.client();
   expect(Object.keys(JSON.parse(await client.submit('myworker_help').text()))).toEqual(['echo']);
+});
+
+row('`WorkRunner([W…], hosts, verbosity).start(threads, keepAlive)`', async () => {
+  const modules = [new URL('./pids.mjs', import.meta.url)];
+  await using supervisor = createSupervisor({ modules, servers: ours.server, processes: 2, keepAlive: true });
+  await supervisor.start();
+  const pids = supervisor.processes.map(({ pid }) => pid);
+  expect(new Set(pids).size).toBe(2);
+  await using client = ours.client();
+  expect(pids.map(String)).toContain(await client.submit('pid').text());
+
+  const back = gate<number>();
+  supervisor.on('process-ready', ({ pid }) => back.open(pid));
+  const [first] = pids;
+  if (first === undefined) throw new Error('the first process has no id');
+  process.kill(first, 'SIGKILL');
+  const pid = await back.opened;
+  expect(pids).not.toContain(pid);
+  expect(supervisor.processes.map((each) => each.pid)).toEqual([pid, pids[1]]);
 });
 
 row('`cacheBuilder(host, dbname, collection, DEBUG, returnvalue_washer)`', async () => {

@@ -3,7 +3,7 @@ import type { Clock, Timer } from '@gearman/events';
 import { builtFile } from './built-file.ts';
 import type { Child, ChildEnd, ChildListener } from './child.ts';
 import { ModuleError } from './errors.ts';
-import { GUARDED_STDIO } from './guard.ts';
+import { GUARD_FD, GUARDED_STDIO } from './guard.ts';
 import { LineSplitter } from './lines.ts';
 import type { ModuleSource, ToChild, ToParent } from './messages.ts';
 
@@ -49,6 +49,8 @@ export class ForkedChild implements Child {
     this.usable = this.#watchStart();
     // Who does not wait for it hears of the end.
     this.usable.catch(() => {});
+    // Nothing is written to it: it is there to be closed by the system.
+    this.#process.stdio[GUARD_FD]?.on('error', () => {});
     this.#forward('stdout');
     this.#forward('stderr');
     this.#send({ type: 'start', source, worker, orphanTimeoutMs, reportIntervalMs });

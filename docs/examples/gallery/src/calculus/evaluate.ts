@@ -9,14 +9,14 @@ import { type Operand, type Operation, operationsIn } from './expression.ts';
  */
 export async function evaluate(client: Client, expression: Operand): Promise<number> {
   const known = new Map<Operation, number>();
-  const valueOf = (operand: Operand) => (typeof operand === 'number' ? operand : known.get(operand));
+  const resultOf = (operand: Operand) => (typeof operand === 'number' ? operand : known.get(operand));
 
   let open = operationsIn(expression);
   while (open.length > 0) {
-    const round = open.filter(({ operands }) => operands.every((each) => valueOf(each) !== undefined));
+    const round = open.filter(({ operands }) => operands.every((each) => resultOf(each) !== undefined));
     const set = client.taskSet();
     for (const { functionName, operands } of round) {
-      set.add(functionName, JSON.stringify(operands.map(valueOf)), { responseTimeoutMs: 10_000 });
+      set.add(functionName, JSON.stringify(operands.map(resultOf)), { responseTimeoutMs: 10_000 });
     }
     for await (const result of set) {
       if (!result.ok) throw result.error;
@@ -25,5 +25,5 @@ export async function evaluate(client: Client, expression: Operand): Promise<num
     }
     open = open.filter((operation) => !known.has(operation));
   }
-  return Number(valueOf(expression));
+  return Number(resultOf(expression));
 }

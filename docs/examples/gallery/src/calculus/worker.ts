@@ -13,6 +13,6 @@ const contract = defineFunction({ name, input: z.tuple([z.number(), z.number()])
 
 const worker = createWorker({ clientId: `calculus-${name}` });
 worker.register(contract, ({ data: [a, b] }) => operate(a, b));
-process.once('disconnect', () => worker.stop());
+process.once('disconnect', () => void worker.stop());
 await worker.start();
 process.send?.('ready');

@@ -36,7 +36,7 @@ for await (const result of set) {
   if (!result.ok) throw result.error;
   sum += Number(String(result.value));
   done++;
-  if (done === JOBS / 2) {
+  if (done === JOBS / 4) {
     console.log(`${done} of ${JOBS} jobs are done, now a server dies`);
     void doomed.close();
   }

@@ -2,6 +2,6 @@ import { createWorker } from '@gearman/worker';
 
 const worker = createWorker();
 worker.register('toUpper', (job) => job.text().toUpperCase());
-process.once('disconnect', () => worker.stop());
+process.once('disconnect', () => void worker.stop());
 await worker.start();
 process.send?.('ready');
