@@ -2,6 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 
+const MOST_COMPLAINT_CHARS = 4000;
+
 /** Processor time that processes have used so far, in milliseconds. Linux only; elsewhere 0. */
 export function cpuMsOf(pids: readonly (number | undefined)[]): number {
   if (process.platform !== 'linux') return 0;
@@ -18,11 +20,16 @@ export function cpuMsOf(pids: readonly (number | undefined)[]): number {
 /** Starts a program that prints something as soon as it is ready, and runs until it is ended. */
 export async function startProgram(command: readonly string[]): Promise<ChildProcess> {
   const [file = '', ...args] = command;
-  const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let complaint = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    // Some libraries log every job there.
+    if (complaint.length < MOST_COMPLAINT_CHARS) complaint += chunk.toString();
+  });
   await new Promise<void>((resolve, reject) => {
     child.stdout.once('data', () => resolve());
     child.once('error', reject);
-    child.once('exit', () => reject(new Error(`${command.join(' ')} ended before it was ready`)));
+    child.once('exit', () => reject(new Error(`${command.join(' ')} ended: ${complaint}`)));
   });
   return child;
 }
