@@ -14,7 +14,7 @@ const ours = new OneServer();
 row('client map `:job-servers` (the first that is there)', async () => {
   await using first = await startOurServer();
   await using client = createClient({ servers: [first.server, ours.server], strategy: 'first' });
-  await client.ready({ servers: 'all' });
+  await client.ready({ atLeast: 'all' });
   const submit = async (): Promise<string> => (await client.submitBackground('js')).server;
   expect([await submit(), await submit()]).toEqual([first.server, first.server]);
   const lost = gate();
@@ -162,7 +162,7 @@ row('`:nthreads n`', async () => {
   });
   await worker.start();
   await using client = createClient({ servers, strategy: 'round-robin' });
-  await client.ready({ servers: 'all' });
+  await client.ready({ atLeast: 'all' });
   await Promise.all(Array.from({ length: 4 }, () => client.submit('nt')));
   expect(running.toSorted()).toEqual([...servers, ...servers].toSorted());
 });

@@ -4,6 +4,7 @@ import { TypedEmitter } from '@gearman/events';
 import { InvalidArgumentError } from '@gearman/protocol';
 import { Engine } from './engine/engine.ts';
 import { EngineTimer } from './engine-timer.ts';
+import { ListenError } from './errors.ts';
 import { makeHandlePrefix } from './handle-prefix.ts';
 import { HttpListener } from './http/http-listener.ts';
 import { IN_PROCESS, printableAddress } from './net/address.ts';
@@ -12,7 +13,7 @@ import { Connections } from './net/connections.ts';
 import { connectedPair } from './net/in-process.ts';
 import { InputBudget } from './net/input-budget.ts';
 import { type LimitCounters, LimitLog, type LimitName } from './net/limit-log.ts';
-import { addressOf, closeListener, listen, type ServerAddress } from './net/listen.ts';
+import { addressOf, closeListener, listen, type ServerAddress, toServerName } from './net/listen.ts';
 import { OutputPool } from './net/output-pool.ts';
 import { ProgressWatch } from './net/progress-watch.ts';
 import { RefusalLog } from './net/refusal-log.ts';
@@ -149,6 +150,18 @@ export class Server extends TypedEmitter<ServerEvent> {
   /** Where the server accepts connections, in the order of the calls of {@link listen}. */
   get addresses(): ServerAddress[] {
     return this.#listeners.filter((listener) => listener.listening).map(addressOf);
+  }
+
+  /**
+   * Where clients and workers on this machine reach the server, as they take it for `servers`: the first of
+   * {@link addresses}, such as `127.0.0.1:4730` or `unix:/run/gearman.sock`.
+   *
+   * @throws ListenError `ERR_GEARMAN_LISTEN` before {@link listen} and after {@link close}
+   */
+  get address(): string {
+    const [first] = this.addresses;
+    if (first !== undefined) return toServerName(first);
+    throw new ListenError('the server has no address: it does not listen; await server.listen() first');
   }
 
   /** Where the server takes jobs over HTTP. */

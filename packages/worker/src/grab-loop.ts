@@ -181,7 +181,7 @@ export class GrabLoop implements SlotUser, ReplyHandler<AssignPacket | Packet<'N
     const state = this.#state;
     if (state.name !== 'grabbing') return;
     state.inFlight--;
-    this.#answeredMs = this.#host.clock.monotonicMs();
+    this.#answeredMs = this.connection.heardMs;
     if (packet.type === 'NO_JOB') {
       this.#runDry(state);
     } else {

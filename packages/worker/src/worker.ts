@@ -2,14 +2,14 @@ import { type Observable, TypedEmitter } from '@gearman/events';
 import {
   ClosedError,
   type Pool,
+  type ReadyOptions,
   type RemoveOptions,
   type ServerInput,
-  type WaitOptions,
 } from '@gearman/pool';
 import { toFunctionName } from '@gearman/protocol';
 import type { CodecOptions, FunctionContract, GivenCodec } from '@gearman/protocol/payload';
 import { Batcher, type BatchHandler, type BatchOptions, parseBatchOptions } from './batch.ts';
-import type { ServerOptions, StopOptions, WorkOnceOptions } from './call-options.ts';
+import type { ServerOptions, SignalOptions, StopOptions, WorkOnceOptions } from './call-options.ts';
 import { parseServerOptions, parseStopOptions, parseWorkOnceOptions } from './call-options.ts';
 import { byContract, type CodecHandler, type ContractHandler, contractOf } from './contract-job.ts';
 import type { RunningJob } from './job.ts';
@@ -283,9 +283,10 @@ export class Worker extends TypedEmitter<WorkerEvent> {
   /**
    * Waits until servers are connected. Never required: {@link start} waits by itself.
    *
+   * @param options `atLeast`: how many, default `'any'`; `timeoutMs`: in milliseconds, default 10,000; `signal`
    * @returns a promise that rejects with `ERR_GEARMAN_NO_SERVERS`, `ERR_GEARMAN_CLOSED` or the signal's reason
    */
-  async ready(options: WaitOptions & { readonly servers?: 'any' | 'all' | number } = {}): Promise<this> {
+  async ready(options: ReadyOptions = {}): Promise<this> {
     await this.pool.ready(options);
     return this;
   }
@@ -361,16 +362,15 @@ export class Worker extends TypedEmitter<WorkerEvent> {
 
   /**
    * Stops the worker on the first of these signals, so that the process ends by itself, with code 0 if nothing else
-   * keeps it alive. A second signal ends it at once.
+   * keeps it alive. A second signal ends it at once. A forked process also stops when its parent is gone.
    *
    * @returns a way to stop listening
    * @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT` for wrong options
    */
   handleSignals(
     signals: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT'],
-    options: StopOptions = {},
+    options: SignalOptions = {},
   ): Disposable {
-    parseStopOptions(options);
     return stopOnSignals(this, signals, options);
   }
 

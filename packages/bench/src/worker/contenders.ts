@@ -12,14 +12,15 @@ export interface Contender {
 
 /** @param native the path of libgearman's worker, if it could be compiled */
 export function contendersOf(concurrency: string, native: string | undefined): readonly Contender[] {
-  const node = (name: string, script: string, npm: boolean): Contender => ({
+  const node = (name: string, script: string, npm: boolean, ...more: readonly string[]): Contender => ({
     name,
     npm,
     start: (port, functionName) => {
       const path = fileURLToPath(new URL(`${script}.js`, import.meta.url));
       // Old libraries use what Node warns of at each start.
       const options = npm ? ['--no-deprecation'] : [];
-      return startProgram([process.execPath, ...options, path, String(port), concurrency, functionName]);
+      const command = [process.execPath, ...options, path];
+      return startProgram([...command, String(port), concurrency, functionName, ...more]);
     },
   });
   const libgearman: Contender[] =
@@ -35,6 +36,7 @@ export function contendersOf(concurrency: string, native: string | undefined): r
   return [
     node('@gearman/worker', 'ours', false),
     ...libgearman,
+    node('@gearman/worker, async handler', 'ours', false, 'async'),
     node('abraxas', 'abraxas', true),
     node('gearmanode', 'gearmanode', true),
   ];

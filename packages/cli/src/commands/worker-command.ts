@@ -1,4 +1,9 @@
-import type { ModuleOptions, Supervisor, SupervisorEvent, SupervisorOptions } from '@gearman/worker/supervisor';
+import type {
+  ModuleOptions,
+  Supervisor,
+  SupervisorEvent,
+  SupervisorOptions,
+} from '@gearman/worker/supervisor';
 import { Command, Option } from 'commander';
 import { addConnectionOptions, type ConnectionOptions, connectionOf } from './connection-options.ts';
 import { codeOf, EXIT, UsageError } from './exit-code.ts';
@@ -35,13 +40,19 @@ const append = (value: string, before: readonly string[]): string[] => [...befor
 /** `gearman worker` */
 export function workerCommand(): Command {
   const command = addConnectionOptions(
-    new Command('worker').description('run functions written in JavaScript, in processes that are kept running'),
+    new Command('worker').description(
+      'run functions written in JavaScript, in processes that are kept running',
+    ),
   )
     .addOption(
-      new Option('--module <file>', 'what to run; several have processes of their own').argParser(append).default([], 'none'),
+      new Option('--module <file>', 'what to run; several have processes of their own')
+        .argParser(append)
+        .default([], 'none'),
     )
     .addOption(
-      new Option('--dir <folder>', 'a folder of modules; also several times').argParser(append).default([], 'none'),
+      new Option('--dir <folder>', 'a folder of modules; also several times')
+        .argParser(append)
+        .default([], 'none'),
     )
     .addOption(
       new Option('--processes <n>', 'processes for each module; cpus: one per processor')
@@ -49,18 +60,30 @@ export function workerCommand(): Command {
         .default(1),
     )
     .addOption(
-      new Option('--concurrency <n>', 'jobs at the same time, in each process').argParser(count(1, 65_536)).default(1),
+      new Option('--concurrency <n>', 'jobs at the same time, in each process')
+        .argParser(count(1, 65_536))
+        .default(1),
     )
     .addOption(
-      new Option('--functions <list>', 'only these functions, with commas').argParser((text) => text.split(',')),
+      new Option('--functions <list>', 'only these functions, with commas').argParser((text) =>
+        text.split(','),
+      ),
     )
-    .addOption(new Option('--recycle-jobs <n>', 'replace a process after about so many jobs').argParser(count(1)))
-    .addOption(new Option('--recycle-age <duration>', 'replace a process after about so long').argParser(duration))
-    .addOption(new Option('--recycle-memory <bytes>', 'replace a process that takes so much memory').argParser(size))
+    .addOption(
+      new Option('--recycle-jobs <n>', 'replace a process after about so many jobs').argParser(count(1)),
+    )
+    .addOption(
+      new Option('--recycle-age <duration>', 'replace a process after about so long').argParser(duration),
+    )
+    .addOption(
+      new Option('--recycle-memory <bytes>', 'replace a process that takes so much memory').argParser(size),
+    )
     .option('--watch', 'replace processes when a file changes beside their module, or below')
     .option('--no-restart', 'do not start processes again that end; end with the last one')
     .addOption(
-      new Option('--grace <duration>', 'how long running jobs may go on at the end').argParser(duration).default(30_000, '30s'),
+      new Option('--grace <duration>', 'how long running jobs may go on at the end')
+        .argParser(duration)
+        .default(30_000, '30s'),
     )
     .option('--id <name>', 'what servers list the workers as')
     .addHelpText('after', EXAMPLES);

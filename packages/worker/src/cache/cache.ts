@@ -181,7 +181,8 @@ function whyOld(outcome: Outcome, settings: CachedSettings): 'empty' | 'error' |
 async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   let onAbort = (): void => {};
   const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason);
+    // It is what fetch() and the like throw, whatever its type.
+    onAbort = () => reject(signal.reason as Error);
     if (signal.aborted) onAbort();
     else signal.addEventListener('abort', onAbort, { once: true });
   });

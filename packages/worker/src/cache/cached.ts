@@ -1,7 +1,6 @@
 import { InvalidArgumentError } from '@gearman/protocol';
 import { ResultCache } from './cache.ts';
 import { keyOf } from './cache-key.ts';
-import type { FlightJob } from './flight.ts';
 import { type CacheableJob, type CachedOptions, parseCachedOptions } from './options.ts';
 
 /**
@@ -19,15 +18,16 @@ export function cached<J extends CacheableJob, R>(
   options: CachedOptions<J>,
 ): (job: J) => Promise<R> {
   const { cache, key = keyOf, ...rest } = options;
-  if (typeof handler !== 'function') throw new InvalidArgumentError('cached(): the handler must be a function');
+  if (typeof handler !== 'function')
+    throw new InvalidArgumentError('cached(): the handler must be a function');
   if (!(cache instanceof ResultCache)) {
     throw new InvalidArgumentError('cached(): cache: make it with createCache()');
   }
   if (typeof key !== 'function') throw new InvalidArgumentError('cached(): key: must be a function');
   const settings = parseCachedOptions(rest);
   return async (job) => {
-    // Chunks have the type that the handler writes, and results the one it returns: they go back to where they came from.
-    const result = await cache.resultFor(job as FlightJob, handler, key(job), settings);
+    const result = await cache.resultFor(job, handler, key(job), settings);
+    // Made by this handler, now or before.
     return result as R;
   };
 }

@@ -87,11 +87,9 @@ export class ResultStore {
     const { clock, storeTimeoutMs } = this.#settings;
     let timer: Timer | undefined;
     const tooLate = new Promise<never>((_, reject) => {
-      timer = clock.setTimer(
-        storeTimeoutMs,
-        () => reject(new StoreTimeoutError(operation, storeTimeoutMs)),
-        { unref: true },
-      );
+      timer = clock.setTimer(storeTimeoutMs, () => reject(new StoreTimeoutError(operation, storeTimeoutMs)), {
+        unref: true,
+      });
     });
     try {
       return await Promise.race([ask(), tooLate]);

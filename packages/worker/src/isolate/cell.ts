@@ -19,6 +19,8 @@ export interface Cell {
   /** Who hears what the sandbox tells. */
   onMessage: (message: FromSandbox) => void;
   tell(message: ToSandbox): void;
+  /** Whether it keeps this process alive: one that works does, one that waits does not. */
+  hold(isHeld: boolean): void;
   /** Ends it at once, whatever it does. */
   kill(): Promise<unknown>;
 }
@@ -56,14 +58,18 @@ export class ThreadCell implements Cell {
         resolve({ how: `thread ended with code ${exitCode}`, exitCode, error }),
       );
     });
-    // A worker that is started holds the process; a thread that waits does not.
-    this.#thread.unref();
+    this.hold(false);
   }
 
   tell(message: ToSandbox): void {
     // A payload of its own has been made for it.
     const transfer = message.type === 'job' ? [message.payload.buffer as ArrayBuffer] : [];
     this.#thread.postMessage(message, transfer);
+  }
+
+  hold(isHeld: boolean): void {
+    if (isHeld) this.#thread.ref();
+    else this.#thread.unref();
   }
 
   kill(): Promise<unknown> {
@@ -78,7 +84,9 @@ export class ProcessCell implements Cell {
 
   constructor({ moduleUrl, maxMemoryBytes, execArgv }: CellOptions) {
     const limit =
-      maxMemoryBytes === undefined ? [] : [`--max-old-space-size=${Math.max(4, Math.round(maxMemoryBytes / MIB))}`];
+      maxMemoryBytes === undefined
+        ? []
+        : [`--max-old-space-size=${Math.max(4, Math.round(maxMemoryBytes / MIB))}`];
     this.#process = fork(builtFile(SANDBOX), [moduleUrl], {
       execArgv: [...execArgv, ...limit],
       serialization: 'advanced',
@@ -95,23 +103,32 @@ export class ProcessCell implements Cell {
         }
       });
       this.#process.once('exit', (exitCode, signal) => {
-        const how = signal === null ? `process ended with code ${exitCode}` : `process was ended by ${signal}`;
+        const how =
+          signal === null ? `process ended with code ${exitCode}` : `process was ended by ${signal}`;
         resolve({ how, exitCode: exitCode ?? undefined, error });
       });
     });
-    this.#process.unref();
-    this.#process.channel?.unref();
+    this.hold(false);
     const guard = this.#process.stdio[4];
     guard?.on('error', () => {});
     // It is a socket, whatever its type says.
-    if (guard !== undefined && guard !== null && 'unref' in guard && typeof guard.unref === 'function') guard.unref();
+    if (guard !== undefined && guard !== null && 'unref' in guard && typeof guard.unref === 'function')
+      guard.unref();
   }
 
   tell(message: ToSandbox): void {
     if (this.#process.connected) this.#process.send(message, () => {});
   }
 
+  hold(isHeld: boolean): void {
+    const change = isHeld ? 'ref' : 'unref';
+    this.#process[change]();
+    this.#process.channel?.[change]();
+  }
+
   kill(): Promise<unknown> {
+    // Its end is waited for.
+    this.hold(true);
     this.#process.kill('SIGKILL');
     return this.ended;
   }

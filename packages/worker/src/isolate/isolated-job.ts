@@ -32,6 +32,7 @@ export function runIsolated(cell: Cell, job: WorkerJob, options: IsolatedJobOpti
       timer?.cancel();
       signal.removeEventListener('abort', onAbort);
       cell.onMessage = () => {};
+      cell.hold(false);
       resolve({ isAlive, outcome });
     };
     const fail = (isAlive: boolean, error: unknown): void =>
@@ -45,7 +46,7 @@ export function runIsolated(cell: Cell, job: WorkerJob, options: IsolatedJobOpti
     cell.onMessage = (message) => {
       if (message.type === 'result') end(true, () => message.result);
       else if (message.type === 'error') fail(true, fromPlainError(message.error));
-      else if (message.type === 'fail') end(true, () => void job.fail(message.reason));
+      else if (message.type === 'fail') end(true, () => failed(job, message.reason));
       else if (message.type === 'not-loaded') {
         const cause = fromPlainError(message.error);
         fail(false, new ModuleError(moduleUrl, cause.message, { cause }));
@@ -55,6 +56,7 @@ export function runIsolated(cell: Cell, job: WorkerJob, options: IsolatedJobOpti
       const cause = error === undefined ? undefined : { cause: error };
       fail(false, signal.aborted ? signal.reason : new SandboxCrashError(how, exitCode, cause));
     });
+    cell.hold(true);
     const { functionName, handle, server, uniqueId } = job;
     // A copy of its own, which can be handed over.
     const payload = Uint8Array.from(job.payload);
@@ -62,6 +64,10 @@ export function runIsolated(cell: Cell, job: WorkerJob, options: IsolatedJobOpti
     if (signal.aborted) onAbort();
     else signal.addEventListener('abort', onAbort, { once: true });
   });
+}
+
+function failed(job: WorkerJob, reason: string | undefined): undefined {
+  job.fail(reason);
 }
 
 /** What the handler tells on its way. */

@@ -128,7 +128,8 @@ class Cells {
       };
       const leave = (): void => {
         this.#waiting.delete(waiting);
-        reject(signal.reason);
+        // It is what an aborted job ends with, whatever its type.
+        reject(signal.reason as Error);
       };
       this.#waiting.add(waiting);
       signal.addEventListener('abort', leave, { once: true });

@@ -40,7 +40,8 @@ function openLine(): { readonly line: Line; readonly moduleUrl: string } {
 
 async function loadHandler(moduleUrl: string): Promise<AnyHandler> {
   const loaded: { readonly default?: unknown } = await import(moduleUrl);
-  if (typeof loaded.default !== 'function') throw new TypeError(`${moduleUrl} must export a handler as its default`);
+  if (typeof loaded.default !== 'function')
+    throw new TypeError(`${moduleUrl} must export a handler as its default`);
   // Whatever it takes, it gets a job.
   return loaded.default as AnyHandler;
 }

@@ -8,12 +8,7 @@ export interface BackOffSettings {
 
 /** Delays that double with each process in a row that ended soon, and start again from none with one that did not. */
 export class BackOff {
-  readonly #settings: BackOffSettings;
   #crashes = 0;
-
-  constructor(settings: BackOffSettings) {
-    this.#settings = settings;
-  }
 
   /** Processes in a row that ended soon. */
   get crashes(): number {
@@ -21,8 +16,7 @@ export class BackOff {
   }
 
   /** The delay after a process that was at work for so long; 0 when it never was. */
-  next(livedMs: number): number {
-    const { minMs, maxMs, stableMs } = this.#settings;
+  next(livedMs: number, { minMs, maxMs, stableMs }: BackOffSettings): number {
     if (livedMs >= stableMs) {
       this.#crashes = 0;
       return 0;

@@ -96,7 +96,10 @@ export class ForkedChild implements Child {
       const timer: Timer = clock.setTimer(readyTimeoutMs, () => {
         if (this.#isLoaded) resolve();
         else {
-          this.#failure = new ModuleError(source.name, `not loaded within ${readyTimeoutMs} ms (readyTimeoutMs)`);
+          this.#failure = new ModuleError(
+            source.name,
+            `not loaded within ${readyTimeoutMs} ms (readyTimeoutMs)`,
+          );
           this.kill();
         }
       });

@@ -14,10 +14,7 @@ export type Teardown = () => unknown;
  * `createStoreAndForward()` made, or a function that registers what it likes. What that returns, if it is a function, is
  * called when the worker has stopped.
  */
-export type WorkerModule =
-  | Readonly<Record<string, Handler>>
-  | WorkerPart
-  | ((worker: Worker) => void | Teardown | Promise<void | Teardown>);
+export type WorkerModule = Readonly<Record<string, Handler>> | WorkerPart | ((worker: Worker) => unknown);
 
 /** Registers what the modules export; resolves with what is to be done at the end. Rejects with what a module throws. */
 export async function loadModules(worker: Worker, source: ModuleSource): Promise<Teardown[]> {
@@ -58,7 +55,9 @@ function defaultOf(loaded: { readonly default?: unknown }): unknown {
 }
 
 function isPart(value: unknown): value is WorkerPart {
-  return typeof value === 'object' && value !== null && 'functions' in value && Array.isArray(value.functions);
+  return (
+    typeof value === 'object' && value !== null && 'functions' in value && Array.isArray(value.functions)
+  );
 }
 
 function registerAll(worker: Worker, found: unknown, url: string): void {

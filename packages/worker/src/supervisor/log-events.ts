@@ -10,7 +10,7 @@ export function logEvent(event: SupervisorEvent, logger: Logger | undefined): vo
 }
 
 function log(event: SupervisorEvent, logger: Logger): void {
-  const { type, ...fields } = event;
+  const { type: _type, ...fields } = event;
   switch (event.type) {
     case 'output': {
       const { line, ...rest } = event;

@@ -134,7 +134,8 @@ export interface ResolvedSupervisorOptions {
 }
 
 const durationMs = z.number().positive();
-const object = <T>() => z.custom<T>((value) => typeof value === 'object' && value !== null, 'must be an object');
+const object = <T>() =>
+  z.custom<T>((value) => typeof value === 'object' && value !== null, 'must be an object');
 const path = z.union([z.string().min(1), z.instanceof(URL)]);
 
 const shared = {
@@ -258,7 +259,9 @@ function sourceOf({ module, folder }: ParsedModule, where: string): Source {
   if (found === undefined) throw fail(`${where}: there is no ${path}`);
   const isFolder = folder !== undefined;
   if (isFolder !== found.isDirectory()) {
-    throw fail(`${where}: ${path} is ${isFolder ? 'no folder; give it as module' : 'a folder; give it as folder'}`);
+    throw fail(
+      `${where}: ${path} is ${isFolder ? 'no folder; give it as module' : 'a folder; give it as folder'}`,
+    );
   }
   const name = basename(path, isFolder ? '' : extname(path));
   if (!isFolder) return { name, path, urls: [pathToFileURL(path).href], isFolder };
@@ -277,7 +280,9 @@ function travelling(worker: object, where: string): object {
   try {
     return structuredClone(worker);
   } catch (error) {
-    throw new InvalidArgumentError(`${where}: worker: options for processes must be plain data`, { cause: error });
+    throw new InvalidArgumentError(`${where}: worker: options for processes must be plain data`, {
+      cause: error,
+    });
   }
 }
 

@@ -9,7 +9,9 @@ import type { ProcessEnd, ProcessState, SupervisorEvent } from './supervisor-eve
 export interface GroupHost {
   readonly clock: Clock;
   readonly random: () => number;
-  readonly startChild: ((settings: GroupSettings, listener: ChildListener) => ReturnType<StartChild>) | undefined;
+  readonly startChild:
+    | ((settings: GroupSettings, listener: ChildListener) => ReturnType<StartChild>)
+    | undefined;
   emit(event: SupervisorEvent): void;
   /** No process is left in a group that has not been asked to stop. */
   onEmpty(): void;
@@ -104,21 +106,29 @@ export class ProcessGroup {
 
   #createSeat(place: number): Seat {
     const { clock, random, emit, onEmpty, startChild } = this.#host;
-    const { name, source, restart, recycle, keepAlive, stopTimeoutMs } = this.#settings;
+    const settings = (): GroupSettings => this.#settings;
     const seat: Seat = new Seat({
-      name: `${name}.${place}`,
-      module: source.name,
+      name: `${this.#settings.name}.${place}`,
+      module: this.#settings.source.name,
       clock,
       random,
-      restart,
-      recycle,
-      keepAlive,
-      stopTimeoutMs,
+      // What may be changed while the seat is there.
+      get restart() {
+        return settings().restart;
+      },
+      get recycle() {
+        return settings().recycle;
+      },
+      get keepAlive() {
+        return settings().keepAlive;
+      },
+      get stopTimeoutMs() {
+        return settings().stopTimeoutMs;
+      },
       emit,
       onEmpty,
       start: (listener) =>
-        // What it runs may have changed since its seat was made.
-        startChild?.(this.#settings, listener) ?? new ForkedChild({ ...this.#settings, clock }, listener),
+        startChild?.(settings(), listener) ?? new ForkedChild({ ...settings(), clock }, listener),
       onDue: () => {
         // A process that does not come up leaves the old one at work; that was told.
         this.#inTurn(() => seat.replace()).catch(() => {});

@@ -21,7 +21,8 @@ export class RecycleLimits {
   constructor({ maxAgeMs, maxJobs, maxMemoryBytes, splay }: RecycleSettings, random: number) {
     const share = 1 - splay * random;
     this.maxAgeMs = maxAgeMs === undefined ? undefined : maxAgeMs * share;
-    this.#maxJobs = maxJobs === undefined ? Number.POSITIVE_INFINITY : Math.max(1, Math.round(maxJobs * share));
+    this.#maxJobs =
+      maxJobs === undefined ? Number.POSITIVE_INFINITY : Math.max(1, Math.round(maxJobs * share));
     // Memory is not drawn: what grows does so at its own pace.
     this.#maxMemoryBytes = maxMemoryBytes ?? Number.POSITIVE_INFINITY;
   }

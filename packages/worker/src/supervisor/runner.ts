@@ -5,7 +5,7 @@ import { loadModules, type Teardown } from './load-module.ts';
 import type { ToChild, ToParent } from './messages.ts';
 
 /** How much longer than its jobs a process may live without its supervisor. */
-const LAST_MOMENTS_MS = 1000;
+const LAST_MOMENTS_MS = 500;
 
 type Start = Extract<ToChild, { type: 'start' }>;
 
@@ -18,7 +18,7 @@ class Runner {
   constructor() {
     process.on('message', (message) => this.#onMessage(message as ToChild));
     process.on('disconnect', () => void this.#end(this.#orphanTimeoutMs));
-    process.on('SIGTERM', () => void this.#end(Number.POSITIVE_INFINITY));
+    process.on('SIGTERM', () => void this.#end(undefined));
     // A terminal sends these to all processes at once; the supervisor decides what they mean.
     process.on('SIGINT', () => {});
     process.on('SIGHUP', () => {});
@@ -37,10 +37,10 @@ class Runner {
       this.#worker = worker;
       this.#teardowns = await loadModules(worker, source);
       if (this.#isEnding) return;
-      worker.on('start', () => tell({ type: 'loaded' }));
+      worker.on('start', () => void tell({ type: 'loaded' }));
       report(worker, reportIntervalMs);
       await worker.start();
-      if (!this.#isEnding) tell({ type: 'ready' });
+      if (!this.#isEnding) void tell({ type: 'ready' });
     } catch (error) {
       if (this.#isEnding) return;
       this.#isEnding = true;
@@ -50,15 +50,15 @@ class Runner {
   }
 
   /** No more jobs, the running ones may end; then this process ends, whatever a module has left open. */
-  async #end(timeoutMs: number): Promise<void> {
+  async #end(timeoutMs: number | undefined): Promise<void> {
     if (this.#isEnding) return;
     this.#isEnding = true;
     try {
-      await this.#worker?.stop({ timeoutMs });
+      await this.#worker?.stop(timeoutMs === undefined ? {} : { timeoutMs });
       for (const teardown of this.#teardowns) await teardown();
       process.exit(0);
     } catch (error) {
-      console.error(error);
+      process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
       process.exit(1);
     }
   }
@@ -67,15 +67,22 @@ class Runner {
 /** Figures soon after jobs came, and for as long as jobs run; nothing while nothing happens. */
 function report(worker: Worker, intervalMs: number): void {
   let jobs = 0;
-  let timer: NodeJS.Timeout | undefined;
-  const tellFigures = (): void => {
+  let isDue = false;
+  const tellLater = (): void => {
+    if (isDue) return;
+    isDue = true;
+    setTimeout(tellNow, intervalMs).unref();
+  };
+  const tellNow = (): void => {
+    isDue = false;
     const running = worker.running.length;
-    timer = running === 0 ? undefined : setTimeout(tellFigures, intervalMs).unref();
     void tell({ type: 'figures', jobs, running, memoryBytes: process.memoryUsage.rss() });
+    // A job that runs for long may take more and more.
+    if (running > 0) tellLater();
   };
   worker.on('job-start', () => {
     jobs++;
-    timer ??= setTimeout(tellFigures, intervalMs).unref();
+    tellLater();
   });
 }
 

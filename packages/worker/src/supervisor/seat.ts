@@ -17,8 +17,8 @@ interface Sitting {
   ageTimer: Timer | undefined;
   /** True when the supervisor has asked it to end. */
   isLeaving: boolean;
-  /** True when it was told to be due, so that it is not told again. */
-  isDue: boolean;
+  /** Why it is to be replaced, when that was told. */
+  due: RecycleReason | undefined;
 }
 
 /** What a {@link Seat} needs of the group it belongs to. */
@@ -42,9 +42,11 @@ export interface SeatHost {
 /** The place of one process: starts it, starts it again when it ends, and replaces it without a gap. */
 export class Seat {
   readonly #host: SeatHost;
-  readonly #backOff: BackOff;
+  readonly #backOff = new BackOff();
   #sitting: Sitting | undefined;
   #successor: Sitting | undefined;
+  /** Those that finish their jobs while their successor is at work. */
+  readonly #leaving = new Set<Sitting>();
   #timer: Timer | undefined;
   #restarts = 0;
   #last: ChildEnd | undefined;
@@ -52,12 +54,11 @@ export class Seat {
 
   constructor(host: SeatHost) {
     this.#host = host;
-    this.#backOff = new BackOff(host.restart);
   }
 
   /** True while a process runs here, or will. */
   get isTaken(): boolean {
-    return this.#sitting !== undefined || this.#successor !== undefined || this.#timer !== undefined;
+    return this.#sittings.length > 0 || this.#timer !== undefined;
   }
 
   get end(): ProcessEnd {
@@ -98,6 +99,7 @@ export class Seat {
       await successor.child.usable;
     } catch (error) {
       this.#successor = undefined;
+      this.#dueLater();
       // The old one may have ended meanwhile, and nobody else starts another.
       if (this.#sitting === undefined && this.#host.keepAlive) this.#scheduleRestart(0);
       if (!this.isTaken) this.#host.onEmpty();
@@ -111,7 +113,9 @@ export class Seat {
     const old = this.#sitting;
     this.#sitting = successor;
     this.#successor = undefined;
-    if (old !== undefined) await this.#dismiss(old, this.#host.stopTimeoutMs);
+    if (old === undefined) return;
+    this.#leaving.add(old);
+    await this.#dismiss(old, this.#host.stopTimeoutMs);
   }
 
   /** No process any more: those that run may finish their jobs. */
@@ -119,15 +123,17 @@ export class Seat {
     this.#isClosing = true;
     this.#timer?.cancel();
     this.#timer = undefined;
-    const sittings = [this.#sitting, this.#successor].filter((each) => each !== undefined);
-    await Promise.all(sittings.map((sitting) => this.#dismiss(sitting, timeoutMs)));
+    await Promise.all(this.#sittings.map((sitting) => this.#dismiss(sitting, timeoutMs)));
   }
 
   /** The same at once, without regard for jobs. */
   kill(): void {
     this.#isClosing = true;
-    this.#sitting?.child.kill();
-    this.#successor?.child.kill();
+    for (const { child } of this.#sittings) child.kill();
+  }
+
+  get #sittings(): Sitting[] {
+    return [this.#sitting, this.#successor, ...this.#leaving].filter((each) => each !== undefined);
   }
 
   #stateName(sitting: Sitting | undefined): ProcessState['state'] {
@@ -152,7 +158,7 @@ export class Seat {
       figures: undefined,
       ageTimer: undefined,
       isLeaving: false,
-      isDue: false,
+      due: undefined,
     };
     void child.ended.then((end) => this.#onEnd(sitting, end));
     emit({ type: 'process-start', process: name, pid: child.pid });
@@ -182,17 +188,38 @@ export class Seat {
   }
 
   #onDue(sitting: Sitting, reason: RecycleReason): void {
-    if (sitting.isDue || sitting.isLeaving || this.#isClosing) return;
-    sitting.isDue = true;
+    if (sitting.due !== undefined || sitting.isLeaving || this.#isClosing) return;
+    sitting.due = reason;
     this.#host.emit({ type: 'process-recycle', process: this.#host.name, reason });
     this.#host.onDue(reason);
+  }
+
+  /** The process could not be replaced: it is due again, but not at once. */
+  #dueLater(): void {
+    const sitting = this.#sitting;
+    if (sitting?.due === undefined || this.#isClosing) return;
+    const reason = sitting.due;
+    const { clock, restart } = this.#host;
+    const again = (): void => {
+      sitting.due = undefined;
+      this.#onDue(sitting, reason);
+    };
+    sitting.ageTimer?.cancel();
+    sitting.ageTimer = clock.setTimer(restart.maxMs, again, { unref: true });
   }
 
   #onEnd(sitting: Sitting, end: ChildEnd): void {
     const { name, clock, keepAlive, emit } = this.#host;
     sitting.ageTimer?.cancel();
+    this.#leaving.delete(sitting);
     this.#last = end;
-    emit({ type: 'process-exit', process: name, pid: sitting.child.pid, ...end, expected: sitting.isLeaving });
+    emit({
+      type: 'process-exit',
+      process: name,
+      pid: sitting.child.pid,
+      ...end,
+      expected: sitting.isLeaving,
+    });
     if (this.#sitting === sitting) {
       this.#sitting = undefined;
       const livedMs = sitting.readyMs === undefined ? 0 : clock.monotonicMs() - sitting.readyMs;
@@ -204,9 +231,9 @@ export class Seat {
   }
 
   #scheduleRestart(livedMs: number): void {
-    const { name, clock, emit } = this.#host;
+    const { name, clock, restart, emit } = this.#host;
     if (this.#isClosing || this.#timer !== undefined) return;
-    const delayMs = this.#backOff.next(livedMs);
+    const delayMs = this.#backOff.next(livedMs, restart);
     emit({ type: 'process-restart', process: name, delayMs, crashes: this.#backOff.crashes });
     this.#timer = clock.setTimer(delayMs, () => {
       this.#timer = undefined;

@@ -3,7 +3,11 @@ import { ClosedError } from '@gearman/pool';
 import { InvalidArgumentError } from '@gearman/protocol';
 import { z } from 'zod';
 import { logEvent } from './log-events.ts';
-import { type ResolvedSupervisorOptions, resolveSupervisorOptions, type SupervisorOptions } from './options.ts';
+import {
+  type ResolvedSupervisorOptions,
+  resolveSupervisorOptions,
+  type SupervisorOptions,
+} from './options.ts';
 import { type GroupHost, ProcessGroup } from './process-group.ts';
 import type { ProcessState, SupervisorEvent, SupervisorReport } from './supervisor-events.ts';
 import { FileWatch } from './watch.ts';
@@ -91,7 +95,7 @@ export class Supervisor extends TypedEmitter<SupervisorEvent> {
     try {
       await Promise.all([...this.#groups.values()].map((group) => group.open()));
     } catch (error) {
-      if (this.#hasEnded) throw new ClosedError('the supervisor was stopped');
+      if (this.#hasEnded) throw new ClosedError('the supervisor was stopped', { cause: error });
       await this.stop({ timeoutMs: 0 });
       throw error;
     }
@@ -114,7 +118,7 @@ export class Supervisor extends TypedEmitter<SupervisorEvent> {
    * Takes other options while it runs: processes that are too many finish their jobs and end, new ones start, and those
    * whose options changed are replaced. Options that are not given stay; `modules` are told apart by their names.
    *
-   * `restart`, `recycle`, and limits of time hold for processes in places that are new; `logger`, `clock` and `random` stay.
+   * `logger`, `clock` and `random` stay.
    *
    * @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT` for wrong options, and then nothing has changed
    * @returns a promise resolved when all that has been done; it rejects as {@link start} and {@link reload} do
@@ -131,7 +135,9 @@ export class Supervisor extends TypedEmitter<SupervisorEvent> {
     this.#resolved = resolved;
     if (this.#state === 'idle') return;
     const wanted = new Map(resolved.groups.map((settings) => [settings.name, settings]));
-    const steps = [...this.#groups].flatMap(([name, group]) => (wanted.has(name) ? [] : this.#remove(name, group)));
+    const steps = [...this.#groups].flatMap(([name, group]) =>
+      wanted.has(name) ? [] : this.#remove(name, group),
+    );
     for (const [name, settings] of wanted) {
       const group = this.#groups.get(name);
       if (group !== undefined) steps.push(group.change(settings));

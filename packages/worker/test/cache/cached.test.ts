@@ -3,7 +3,13 @@ import { defineFunction } from '@gearman/protocol/payload';
 import { FakeClock } from '@gearman/testing';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { type CachedOptions, type CacheEvent, type CacheOptions, cached, createCache } from '../../src/cache/index.ts';
+import {
+  type CachedOptions,
+  type CacheEvent,
+  type CacheOptions,
+  cached,
+  createCache,
+} from '../../src/cache/index.ts';
 import { createWorker, type Handler, type WorkerJob } from '../../src/index.ts';
 import { gate } from '../support/stage.ts';
 
@@ -114,7 +120,11 @@ describe('a cached handler', () => {
 
   test('changes a result before it is kept and sent', async () => {
     let changes = 0;
-    const { run } = setUp(() => 'dirty', {}, { transform: (result) => `clean ${String(result)} ${++changes}` });
+    const { run } = setUp(
+      () => 'dirty',
+      {},
+      { transform: (result) => `clean ${String(result)} ${++changes}` },
+    );
     const first = await run();
     await keeping();
     expect([first, await run()]).toEqual(['clean dirty 1', 'clean dirty 1']);
@@ -200,7 +210,12 @@ describe('an old result', () => {
     const job = new FakeJob();
     expect([await run(), await run(job)]).toEqual(['full', 'full']);
     expect(job.told).toEqual([]);
-    expect(events.at(2)).toMatchObject({ type: 'stale', reason: 'error', ageMs: 1001, error: new Error('broken') });
+    expect(events.at(2)).toMatchObject({
+      type: 'stale',
+      reason: 'error',
+      ageMs: 1001,
+      error: new Error('broken'),
+    });
   });
 
   test('does not follow chunks of a new one', async () => {

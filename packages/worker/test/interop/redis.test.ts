@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
-import KeyvRedis from '@keyv/redis';
 import { freePort, startOurServer } from '@gearman/testing';
+import KeyvRedis from '@keyv/redis';
 import { describe, expect, test } from 'vitest';
 import { type CacheEvent, cached, createCache } from '../../src/cache/index.ts';
 import { createWorker, type Handler, type WorkerJob } from '../../src/index.ts';
@@ -27,7 +27,8 @@ class Redis {
   }
 
   static async start(): Promise<Redis> {
-    if (redisServer === undefined) throw new Error('redis-server is not here; on Debian: apt-get install redis-server');
+    if (redisServer === undefined)
+      throw new Error('redis-server is not here; on Debian: apt-get install redis-server');
     for (;;) {
       const port = await freePort();
       const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
@@ -53,7 +54,9 @@ class Redis {
 }
 
 /** Runs one job of a handler, on a server and by a worker of its own. */
-async function runJob(handler: Handler): Promise<{ readonly story: readonly string[]; readonly result: Buffer }> {
+async function runJob(
+  handler: Handler,
+): Promise<{ readonly story: readonly string[]; readonly result: Buffer }> {
   await using server = await startOurServer();
   await using worker = createWorker({ servers: server.server });
   worker.register('f', handler);

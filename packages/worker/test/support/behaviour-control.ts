@@ -233,7 +233,7 @@ export function describeControl(
         if (job.text() === 'bad') throw new Error('bad');
         return job.text();
       });
-      await worker.ready({ servers: 'all' });
+      await worker.ready({ atLeast: 'all' });
       const client = await stage.client(servers[1]);
       const jobs = ['1', '2'].map((each) => client.run('f', each));
       const bad = await client.submit('f', 'bad');

@@ -10,7 +10,7 @@ const JOBS = 40;
 // With --servers, those are the ones that stay.
 await using survivor = await openJobServer();
 await using doomed = await createServer().listen({ port: 0 });
-const servers = [survivor.servers, `127.0.0.1:${doomed.addresses[0]?.port}`];
+const servers = [survivor.servers, doomed.address];
 
 await using worker = createWorker({ servers, concurrency: 4 });
 worker.register('square', async (job) => {
@@ -21,7 +21,7 @@ await worker.start();
 
 // Servers take turns. A job whose server dies is tried again with another one.
 await using client = createClient({ servers, strategy: 'round-robin', retries: 2 });
-await client.pool.ready({ servers: 'all' });
+await client.pool.ready({ atLeast: 'all' });
 client.pool.on('disconnect', ({ server }) => console.log(`lost ${server}`));
 
 const set = client.taskSet();

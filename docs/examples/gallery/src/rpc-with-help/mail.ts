@@ -24,11 +24,3 @@ export function createMail() {
     },
   });
 }
-
-/** The same for clients. */
-export interface MailApi {
-  readonly mail: {
-    send(input: { to: string; copies?: number }): string;
-    count(): number;
-  };
-}

@@ -18,10 +18,5 @@ export async function openJobServer(): Promise<JobServer> {
     return { servers: values.servers, args, [Symbol.asyncDispose]: async () => {} };
   }
   const server = await createServer().listen({ port: 0 });
-  const [address] = server.addresses;
-  return {
-    servers: `127.0.0.1:${address?.port}`,
-    args,
-    [Symbol.asyncDispose]: () => server.close(),
-  };
+  return { servers: server.address, args, [Symbol.asyncDispose]: () => server.close() };
 }

@@ -2,6 +2,7 @@ import { createWorker } from '@gearman/worker';
 
 const worker = createWorker();
 worker.register('toUpper', (job) => job.text().toUpperCase());
-process.once('disconnect', () => void worker.stop());
+// It ends when its parent does, too.
+worker.handleSignals();
 await worker.start();
 process.send?.('ready');
