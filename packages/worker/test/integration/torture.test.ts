@@ -26,9 +26,9 @@ test('workers survive restarts, lost workers and time limits: no job too many, n
   judge(report, SOME);
 });
 
-test.skipIf(!full)(
-  'sixteen workers of our server, fifty restarts, killed processes',
-  async () => {
+// Minutes long, so only when somebody asks for them.
+if (full) {
+  test('sixteen workers of our server, fifty restarts, killed processes', async () => {
     const report = await torture(ourServer, {
       concurrencies: SIXTEEN,
       jobs: 200,
@@ -38,23 +38,22 @@ test.skipIf(!full)(
     });
     console.log(report);
     judge(report, SIXTEEN);
-  },
-  600_000,
-);
+  }, 600_000);
 
-test.skipIf(!full || !shouldTestGearmand())(
-  'sixteen workers of gearmand, fifty restarts, cut connections',
-  async () => {
-    const report = await torture(gearmand, {
-      concurrencies: SIXTEEN,
-      jobs: 200,
-      restarts: 50,
-      // Its one timer per connection goes off for jobs that have ended, and then its figures are wrong (gearmand's issue 301).
-      timeoutMs: undefined,
-      killProcesses: false,
-    });
-    console.log(report);
-    judge(report, SIXTEEN);
-  },
-  600_000,
-);
+  test.skipIf(!shouldTestGearmand())(
+    'sixteen workers of gearmand, fifty restarts, cut connections',
+    async () => {
+      const report = await torture(gearmand, {
+        concurrencies: SIXTEEN,
+        jobs: 200,
+        restarts: 50,
+        // Its one timer per connection goes off for jobs that have ended, and then its figures are wrong (gearmand's issue 301).
+        timeoutMs: undefined,
+        killProcesses: false,
+      });
+      console.log(report);
+      judge(report, SIXTEEN);
+    },
+    600_000,
+  );
+}
