@@ -22,6 +22,7 @@ export {
 } from './server.ts';
 export type { ConnectionInfo, JobInfo, ServerEvent } from './server-events.ts';
 export type { JobCounters } from './server-observer.ts';
+export type { StoreStats } from './store/durability.ts';
 export type {
   JobStore,
   StoreBatch,
