@@ -290,10 +290,10 @@ export interface CheckedListenOptions {
 export type CheckedLimits = { readonly [K in keyof ServerLimits]-?: Exclude<ServerLimits[K], undefined> };
 /** {@link ServerOptions} with their defaults. */
 export type CheckedOptions = {
-  readonly [K in Exclude<keyof ServerOptions, 'limits' | 'jobHandlePrefix' | 'tls' | 'http' | 'store'>]-?: Exclude<
-    ServerOptions[K],
-    undefined
-  >;
+  readonly [K in Exclude<
+    keyof ServerOptions,
+    'limits' | 'jobHandlePrefix' | 'tls' | 'http' | 'store'
+  >]-?: Exclude<ServerOptions[K], undefined>;
 } & {
   readonly limits: CheckedLimits;
   readonly jobHandlePrefix?: string | undefined;

@@ -1,3 +1,4 @@
+import type { StoredJob } from '../store/store.ts';
 import { Departures } from './departures.ts';
 import { Effort } from './effort.ts';
 import { FunctionTable } from './function-table.ts';
@@ -14,7 +15,6 @@ import { Registrations } from './registrations.ts';
 import { Reports } from './reports.ts';
 import type { RegisterRefusal, Submission, SubmitRefusal } from './submission.ts';
 import { Submissions } from './submissions.ts';
-import type { StoredJob } from '../store/store.ts';
 import { Turns } from './turns.ts';
 import { type WakeUpMode, WakeUps } from './wake-ups.ts';
 import { Watchers } from './watchers.ts';

@@ -29,7 +29,9 @@ const NOOP: Packet = { type: 'NOOP', magic: 'RES' };
  * Messages are handled in order and as long as the peer reads its answers, and those that it causes are read by whom
  * they reach; while too much waits somewhere, neither the messages that are here nor the socket are read on.
  */
-export class Session implements PeerPort, TurnTask, InboxOwner, OutboxOwner, Producer, Watched, Connection, CommitWaiter {
+export class Session
+  implements PeerPort, TurnTask, InboxOwner, OutboxOwner, Producer, Watched, Connection, CommitWaiter
+{
   readonly peer: Peer;
   readonly context: ServerContext;
   readonly #transport: Transport;

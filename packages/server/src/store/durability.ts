@@ -146,7 +146,7 @@ export class Durability {
 
   #refused(error: Error, jobs: number): void {
     const { store } = this.#parts;
-    this.#log.warn({ store: store.name, err: error, jobs }, 'the store takes no jobs; those it has go on');
+    this.#log.error({ store: store.name, err: error, jobs }, 'the store takes no jobs; those it has go on');
     if (jobs > 0) this.#parts.refused(error, jobs);
   }
 
