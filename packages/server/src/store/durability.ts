@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import type { Clock, Logger } from '@gearman/events';
 import type { Engine } from '../engine/engine.ts';
 import type { Ledger } from '../engine/ledger.ts';
@@ -39,6 +40,9 @@ export interface DurabilityParts {
   /** A batch is through: there may be output, and something to do in time. */
   committed(): void;
 }
+
+/** How many numbers are skipped when none can be set aside: as good as certainly past what any server has used. */
+const LARGEST_LEAP = 2 ** 38;
 
 /** The store of a server from its opening to its end. */
 export class Durability {
@@ -122,7 +126,7 @@ export class Durability {
     }
     const adopted = this.#numbers.adopt(content, handlePrefix);
     await this.#committer.idle();
-    if (this.#committer.lastRefusal !== undefined) this.#numbers.leap();
+    if (this.#committer.lastRefusal !== undefined) this.#numbers.leap(randomInt(LARGEST_LEAP));
     this.#isOpen = true;
     const { jobCount: jobs, sizeBytes } = engine;
     logger.info({ store: store.name, jobs, handles: adopted }, 'the store is open');

@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import type { Engine } from '../engine/engine.ts';
 import type { Ledger } from '../engine/ledger.ts';
 import { haveSameName } from '../handle-prefix.ts';
@@ -9,8 +8,6 @@ const PREFIX_SETTING = 'handle-prefix';
 const NUMBERS_SETTING = 'numbers-up-to';
 /** Numbers are set aside in the store in such steps: foreground jobs take numbers, too, and are not stored. */
 const STEP = 10_000_000;
-/** Skipped when none can be set aside, because the disk is full: as good as certainly further than any server came. */
-const LARGEST_LEAP = 2 ** 38;
 
 /** Sees to it that no two jobs of a store ever have the same handle. */
 export class HandleNumbers {
@@ -41,12 +38,11 @@ export class HandleNumbers {
     return adopted;
   }
 
-  /** The store could not set numbers aside. */
-  leap(): void {
-    const { lastNumber } = this.#engine;
-    const prefix = this.#engine.handlePrefix;
-    const first = lastNumber + randomInt(LARGEST_LEAP);
-    this.#engine.adoptHandles(prefix, first);
+  /** The store could not set numbers aside: skips so many that no earlier server has used them. */
+  leap(numbers: number): void {
+    const { lastNumber, handlePrefix } = this.#engine;
+    const first = lastNumber + numbers;
+    this.#engine.adoptHandles(handlePrefix, first);
     this.#setAside(first);
   }
 
