@@ -174,7 +174,10 @@ export class Simulation {
       ...{ functionName: this.#one(FUNCTIONS), uniqueId, workload: Buffer.from('x'), background, runAtMs },
       ...{ priority: runAtMs > 0 ? 1 : this.#one(PRIORITIES), reducer: undefined },
     });
-    if (typeof job === 'string') return this.#complain(`a submit was refused: ${job}`);
+    if (typeof job === 'string') {
+      this.#complain(`a submit was refused: ${job}`);
+      return;
+    }
     if (job.number > before) this.#born(job, background, runAtMs);
     else if (!background) this.#touched.add(job.number);
     if (background) this.#answer({ number: job.number, answer: 'none' }, job.commit);
@@ -309,7 +312,10 @@ export class Simulation {
         this.#engine.reports.complete(this.#one(this.#workers), this.#engine.handleOf(job), Buffer.alloc(0));
         job = this.#engine.grab(this.#one(this.#workers));
       }
-      if (taken === undefined && before === this.#engine.jobCount) return this.#complain('jobs are stuck');
+      if (taken === undefined && before === this.#engine.jobCount) {
+        this.#complain('jobs are stuck');
+        return;
+      }
     }
     for (const { number, answer } of this.#submits) {
       if (answer === 'none') this.#complain(`${number} was never answered`);
