@@ -8,8 +8,8 @@ export interface StorePlace {
   /** The process of the store that is open ends without closing it: the next one finds what a restart would. */
   crash(): void | Promise<void>;
   /**
-   * Lets the store run out of room, until the function that it returns is called. Without, the cases about that are left
-   * out.
+   * Lets the store run out of room, until the function that it returns is called; see `options.fill` of
+   * {@link storeContract}.
    */
   fill?(): (() => void) | Promise<() => void>;
   /** The test is over. */
@@ -33,7 +33,8 @@ type Check = (place: StorePlace) => Promise<void>;
  * for (const { name, run } of storeContract(makePlace)) test(name, run);
  * ```
  *
- * @param makePlace a new, empty place for each case
+ * @param makePlace makes a new, empty place for each case
+ * @param options `fill`: with the cases about a store without room; every place then has the method `fill`
  */
 export function storeContract(
   makePlace: () => StorePlace | Promise<StorePlace>,
