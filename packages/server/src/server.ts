@@ -142,7 +142,7 @@ export class Server extends TypedEmitter<ServerEvent> {
    * @throws the error of the store when it cannot be opened: it is in use, for example
    */
   async open(): Promise<this> {
-    await this.#durability?.open();
+    if (this.#state === 'open') await this.#durability?.open();
     return this;
   }
 

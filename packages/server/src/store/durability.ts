@@ -117,7 +117,7 @@ export class Durability {
 
   async #open(): Promise<void> {
     const { store, engine, logger, handlePrefix, maxQueueBytes } = this.#parts;
-    const content = await store.open();
+    const content = await this.#content();
     try {
       await this.#restore(content);
     } catch (error) {
@@ -135,6 +135,16 @@ export class Durability {
         { jobs, sizeBytes, maxQueueBytes },
         'the stored jobs take more than maxQueueBytes: no new ones are accepted until enough of them have run',
       );
+    }
+  }
+
+  async #content(): Promise<StoreContent> {
+    try {
+      return await this.#parts.store.open();
+    } catch (error) {
+      // Nothing has happened yet, so that another attempt may succeed: whoever has the lock may be gone.
+      this.#opening = undefined;
+      throw error;
     }
   }
 

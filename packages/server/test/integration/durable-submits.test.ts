@@ -292,7 +292,10 @@ test('the server cannot be connected to before its store is open, nor listen wit
   const other = createServer({ store: unusable });
   await expect(other.listen({ port: 0 })).rejects.toBe(NO_SPACE);
   expect(other.addresses).toEqual([]);
+  unusable.open = () => MemoryStore.prototype.open.call(unusable);
+  await other.listen({ port: 0 });
   await other.close();
+  expect(unusable.state).toBe('closed');
 });
 
 async function post(port: number | undefined): Promise<{ status: number | undefined; body: string }> {
