@@ -147,6 +147,7 @@ async function checkAlone(one, packages) {
     throw new Error(`must bring nothing, but brings ${installed.join(', ')}`);
   }
   await loadEntries(dir, [one]);
+  await runCommands(dir, one);
   if (writesFigures) return;
   const readme = readFileSync(join(ROOT, one.dir, 'README.md'), 'utf8');
   const measured = {
@@ -191,6 +192,18 @@ function sizeOf(dir) {
 /** @param {string} label of what is installed */
 function folderOf(label) {
   return join(temp, label.replace('/', '-'));
+}
+
+/**
+ * Every command starts from where npm has put it.
+ * @param {string} dir
+ * @param {Packed} one
+ */
+async function runCommands(dir, { manifest }) {
+  for (const command of Object.keys(manifest.bin ?? {})) {
+    const { stdout } = await run(join(dir, 'node_modules/.bin', command), ['--version'], { cwd: dir });
+    if (stdout.trim() !== manifest.version) throw new Error(`${command} --version says ${stdout.trim()}`);
+  }
 }
 
 /**

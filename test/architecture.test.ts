@@ -12,7 +12,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   '@gearman/events': ['eventemitter3', 'rxjs'],
   '@gearman/pool': ['@gearman/events', '@gearman/protocol', 'zod'],
   '@gearman/client': ['@gearman/events', '@gearman/pool', '@gearman/protocol', 'zod'],
-  '@gearman/worker': ['@gearman/events', '@gearman/pool', '@gearman/protocol', 'zod'],
+  '@gearman/worker': ['@gearman/events', '@gearman/pool', '@gearman/protocol', 'keyv', 'zod'],
   '@gearman/store-journal': ['@gearman/events', '@gearman/protocol', '@gearman/server', 'zod'],
   '@gearman/admin': ['@gearman/events', '@gearman/pool', '@gearman/protocol', 'zod'],
   '@gearman/server': ['@gearman/events', '@gearman/protocol', 'find-my-way', 'zod'],

@@ -3,8 +3,9 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ROOT, readLibraries, readWorkspaces } from '../scripts/lib/workspaces.mjs';
 import { type DocBlock, disguisedBlocks, readBlocks } from './support/doc-blocks.ts';
-import { compileBlocks } from './support/doc-compiler.ts';
+import { compileBlocks, removeCompiledBlocks } from './support/doc-compiler.ts';
 import { alignWith, DocPage } from './support/doc-page.ts';
+import { filesBelow } from './support/source-files.ts';
 
 const markdownIn = (dir: string): string[] =>
   readdirSync(join(ROOT, dir))
@@ -14,15 +15,19 @@ const markdownIn = (dir: string): string[] =>
 const readmes = readWorkspaces()
   .map(({ dir }) => `${dir}/README.md`)
   .filter((path) => existsSync(join(ROOT, path)));
-const pages = [...new Set([...markdownIn('.'), ...readmes, ...markdownIn('docs')])].map((page) => ({
-  page,
-  blocks: readBlocks(page),
-}));
+const examples = [...markdownIn('docs/examples'), ...filesBelow('docs/examples/gallery/src', 'README.md')];
+const pages = [...new Set([...markdownIn('.'), ...readmes, ...markdownIn('docs'), ...examples])].map(
+  (page) => ({
+    page,
+    blocks: readBlocks(page),
+  }),
+);
 
 let complaints = new Map<DocBlock, string[]>();
 beforeAll(() => {
   complaints = compileBlocks(pages.flatMap(({ blocks }) => blocks));
 }, 60_000);
+afterAll(() => removeCompiledBlocks());
 
 describe.each(pages.filter(({ blocks }) => blocks.length > 0))('$page', ({ blocks }) => {
   let page: DocPage;

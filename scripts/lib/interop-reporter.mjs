@@ -9,6 +9,7 @@ const DEBIAN_PACKAGES = [
   'php-cli',
   'php-gearman',
   'libgearman-client-perl',
+  'redis-server',
 ];
 
 /** @typedef {{ moduleId: string, children: { allTests(): Iterable<{ fullName: string, result(): { state: string } }> } }} Module */

@@ -63,14 +63,14 @@ export function gate<T = void>(): { readonly opened: Promise<T>; readonly open: 
   return { opened, open };
 }
 
-/** Everything an observable source tells until `isLast`, by its types. */
+/** The types of all events, once there are no more. */
 export async function typesOf(events: AsyncIterable<{ readonly type: string }>): Promise<string[]> {
   const types: string[] = [];
   for await (const { type } of events) types.push(type);
   return types;
 }
 
-/** The code an awaited thing rejects with. */
+/** The code of the error that something rejects with; undefined when it does not. */
 export async function codeOf(promise: PromiseLike<unknown>): Promise<unknown> {
   try {
     await promise;

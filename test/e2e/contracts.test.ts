@@ -14,9 +14,9 @@ import {
   type TestServer,
   watchLeaks,
 } from '@gearman/testing';
-import { createWorker, type Worker } from '@gearman/worker';
+import { createWorker, defineWorker, type Worker } from '@gearman/worker';
 import fc from 'fast-check';
-import { test as base, describe, expect } from 'vitest';
+import { test as base, describe, expect, expectTypeOf } from 'vitest';
 import { z } from 'zod';
 
 interface Fixtures {
@@ -110,6 +110,32 @@ const contractTest = (start: () => Promise<TestServer>) =>
 for (const { name, start, run } of servers) {
   describe.skipIf(!run)(`contracts through ${name}`, () => {
     const test = contractTest(start);
+
+    test('those of defineWorker() type and check its clients', async ({ server, work }) => {
+      const mail = defineWorker({
+        name: 'mail',
+        tasks: {
+          send: {
+            input: z.object({ to: z.string(), copies: z.number().default(1) }),
+            output: z.object({ at: z.iso.datetime().transform((text) => new Date(text)) }),
+            handler: ({ data }) => ({ at: `20${10 + data.copies}-02-02T00:00:00Z` }),
+          },
+          count: { output: z.number(), handler: async () => 3 },
+        },
+      });
+      await work((worker) => worker.mount(mail));
+      await using client = createClient({ servers: server.server, contracts: mail.contracts });
+      const sent = await client.submit('mail_send', { to: 'you' });
+      expectTypeOf(sent).toEqualTypeOf<{ at: Date }>();
+      expect(sent.at.getUTCFullYear()).toBe(2011);
+      const rpc = client.rpc();
+      expectTypeOf(rpc.mail.count()).resolves.toEqualTypeOf<number>();
+      expect([await rpc.mail.count(), await rpc.mail_count()]).toEqual([3, 3]);
+      expect((await rpc.mail.send({ to: 'you', copies: 2 })).at.getUTCFullYear()).toBe(2012);
+      // @ts-expect-error a key is missing
+      const refused = await client.trySubmit('mail_send', {});
+      expect(refused).toMatchObject({ ok: false, error: { code: 'ERR_GEARMAN_INVALID_INPUT' } });
+    });
 
     test('carry values, checked and transformed on both sides', async ({ server, work }) => {
       await work(startAll);

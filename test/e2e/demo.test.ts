@@ -1,5 +1,3 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,16 +5,11 @@ import { fileURLToPath } from 'node:url';
 import { createServer } from '@gearman/server';
 import { freePort, shouldTestGearmand, startGearmand } from '@gearman/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Run, runProgram } from '../support/run-program.ts';
 
 const MAIN = fileURLToPath(new URL('../../docs/examples/word-count/dist/main.js', import.meta.url));
 const FILES = 120;
 const WORDS_PER_FILE = 500;
-
-interface Run {
-  readonly code: number | null;
-  readonly output: string;
-  readonly errors: string;
-}
 
 let folder: string;
 
@@ -34,24 +27,7 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true }));
 
-/** Runs the demo in a process group of its own, and fails when a process of it is left. */
-async function demo(...args: string[]): Promise<Run> {
-  const child = spawn(process.execPath, [MAIN, ...args], {
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let output = '';
-  let errors = '';
-  child.stdout.on('data', (chunk: Buffer) => {
-    output += chunk.toString();
-  });
-  child.stderr.on('data', (chunk: Buffer) => {
-    errors += chunk.toString();
-  });
-  const [code] = (await once(child, 'close')) as [number | null];
-  expect(() => process.kill(-(child.pid ?? 0), 0), 'something is left running').toThrow('ESRCH');
-  return { code, output, errors };
-}
+const demo = (...args: string[]): Promise<Run> => runProgram(MAIN, { args });
 
 // One word for cat at each border between a file without a line end and the next.
 const TOTAL = FILES * WORDS_PER_FILE - (FILES / 2 - 1);

@@ -52,7 +52,8 @@ export function needsServer({ code }: DocBlock): boolean {
 }
 
 /** True when the block starts a job server of its own. */
-export const startsServer = ({ code }: Pick<DocBlock, 'code'>): boolean => code.includes('createServer(');
+export const startsServer = ({ code }: Pick<DocBlock, 'code'>): boolean =>
+  code.includes('createServer(') && importsOf(code).some(({ specifier }) => specifier === '@gearman/server');
 
 const CONNECTING = /^@gearman\/(pool|client|worker|admin|cli|testing)\b/;
 

@@ -1,4 +1,11 @@
-import type { ChunkOf, FunctionContract, InputOf, NameOf, OutputOf } from '@gearman/protocol/payload';
+import type {
+  ChunkOf,
+  FunctionContract,
+  InputOf,
+  NameOf,
+  OutputOf,
+  Passing,
+} from '@gearman/protocol/payload';
 import type { Job } from './job.ts';
 import type { JobPayload } from './streams/payload-source.ts';
 
@@ -15,8 +22,8 @@ export interface Carried {
 /** Bytes, or text on the way there: what a client without `codec` and `encoding` carries. */
 export interface CarriedBytes {
   readonly data: JobPayload;
-  readonly value: Uint8Array;
-  readonly part: Uint8Array;
+  readonly value: Buffer;
+  readonly part: Buffer;
 }
 
 /** What a codec carries. */
@@ -50,6 +57,12 @@ export type CallOf<C extends FunctionContract, Options> =
   undefined extends InputOf<C>
     ? [input?: InputOf<C>, options?: Options]
     : [input: InputOf<C>, options?: Options];
+
+/** A contract whose results are of these types. */
+export type ContractGiving<O> = FunctionContract<string, Passing, Passing<unknown, O>>;
+
+/** The name of a function without a contract, where results may be bytes. */
+export type BytesName<O> = [Buffer] extends [O] ? string : never;
 
 /** The job of a contract. */
 export type JobOf<C extends FunctionContract> = Job<OutputOf<C>, ChunkOf<C>>;

@@ -1,5 +1,5 @@
 /** One `for await` loop over the parts of a result. Parts wait in memory for a slow reader. */
-export class ChunkReader<T = Uint8Array> implements AsyncIterableIterator<T> {
+export class ChunkReader<T = Buffer> implements AsyncIterableIterator<T> {
   readonly #ready: T[] = [];
   readonly #waiting: PromiseWithEnds<T>[] = [];
   readonly #onReturn: () => void;

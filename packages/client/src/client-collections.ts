@@ -1,5 +1,6 @@
 import type { JobRef } from '@gearman/protocol';
 import type { FunctionContract, InputOf, OutputOf } from '@gearman/protocol/payload';
+import type { JobOf } from './calls.ts';
 import type { CallTarget, ContractCalls } from './contract-calls.ts';
 import type { Job } from './job.ts';
 import { BYTES } from './job-format.ts';
@@ -18,18 +19,30 @@ import {
 } from './map.ts';
 import { type MapReduceBackgroundOptions, type MapReduceOptions, reducePacket } from './map-reduce.ts';
 import type { Inputs } from './map-run.ts';
-import type { SubmitOptions } from './options.ts';
+import type { BackgroundOptions, SubmitOptions } from './options.ts';
 import type { Outcome } from './outcome.ts';
 import { JobStream } from './streams/job-stream.ts';
 import type { JobPayload } from './streams/payload-source.ts';
 import { type StreamOptions, splitStreamOptions } from './streams/stream-options.ts';
-import { type BackgroundItem, type SubmitItem, submitAll, submitAllInBackground } from './submit-many.ts';
-import { TaskQueue, type TaskQueueOptions } from './task-queue.ts';
+import {
+  type AnyItem,
+  type BackgroundItem,
+  type ContractItem,
+  type SubmitItem,
+  submitAll,
+  submitAllInBackground,
+} from './submit-many.ts';
+import {
+  type ContractQueueOptions,
+  TaskQueue,
+  type TaskQueueOptions,
+  type TaskQueueSettings,
+} from './task-queue.ts';
 import { parseTaskSetOptions, TaskSet, type TaskSetOptions, type TaskSubmitter } from './task-set.ts';
 
 /**
  * What a client does with more than one job, or with a stream. What is submitted by name is bytes, or text on the way there,
- * whatever the codec of the client; `map()` and `mapResults()` take contracts, too.
+ * whatever the codec of the client; with a contract it is what that says.
  */
 export abstract class ClientCollections extends JobQueries {
   /** @internal */
@@ -61,8 +74,15 @@ export abstract class ClientCollections extends JobQueries {
    * @returns the jobs, in the order of the items
    * @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT`, which says which item
    */
-  submitMany(items: Iterable<SubmitItem>): Job[] {
-    return submitAll(items, ({ functionName, data, options }) => this.#submit(functionName, data, options));
+  submitMany<const C extends readonly FunctionContract[]>(
+    items: readonly [...{ [Item in keyof C]: ContractItem<C[Item]> }],
+  ): { -readonly [Item in keyof C]: JobOf<C[Item]> };
+  submitMany(items: Iterable<SubmitItem>): Job[];
+  submitMany(items: Iterable<AnyItem<SubmitOptions>>): Job<unknown, unknown>[] {
+    return submitAll(items, ({ functionName, contract, data, options }) =>
+      // The intake refuses what is no name.
+      this.#submit(contract ?? (functionName as string), data, options),
+    );
   }
 
   /**
@@ -70,9 +90,13 @@ export abstract class ClientCollections extends JobQueries {
    *
    * @returns a promise of what became of each, in the order of the items; it does not reject because one of them failed
    */
-  submitManyBackground(items: Iterable<BackgroundItem>): Promise<Outcome<JobRef>[]> {
-    return submitAllInBackground(items, ({ functionName, data, options }) =>
-      this.intake.background(functionName, data, options),
+  submitManyBackground<const C extends readonly FunctionContract[]>(
+    items: readonly [...{ [Item in keyof C]: ContractItem<C[Item], BackgroundOptions> }],
+  ): Promise<Outcome<JobRef>[]>;
+  submitManyBackground(items: Iterable<BackgroundItem>): Promise<Outcome<JobRef>[]>;
+  submitManyBackground(items: Iterable<AnyItem<BackgroundOptions>>): Promise<Outcome<JobRef>[]> {
+    return submitAllInBackground(items, ({ functionName, contract, data, options }) =>
+      this.#submitBackground(contract ?? (functionName as string), data, options),
     );
   }
 
@@ -99,12 +123,8 @@ export abstract class ClientCollections extends JobQueries {
     items: Inputs<InputOf<C>>,
     options: MapToOneOptions<A, OutputOf<C>>,
   ): Promise<A>;
-  map(functionName: string, items: Inputs<JobPayload>, options?: MapOptions): Promise<Uint8Array[]>;
-  map<A>(
-    functionName: string,
-    items: Inputs<JobPayload>,
-    options: MapToOneOptions<A, Uint8Array>,
-  ): Promise<A>;
+  map(functionName: string, items: Inputs<JobPayload>, options?: MapOptions): Promise<Buffer[]>;
+  map<A>(functionName: string, items: Inputs<JobPayload>, options: MapToOneOptions<A, Buffer>): Promise<A>;
   async map(
     target: CallTarget,
     items: Inputs<unknown>,
@@ -132,7 +152,7 @@ export abstract class ClientCollections extends JobQueries {
     functionName: string,
     items: Inputs<JobPayload>,
     options?: MapResultsOptions,
-  ): AsyncGenerator<Uint8Array, void, void>;
+  ): AsyncGenerator<Buffer, void, void>;
   mapResults(
     target: CallTarget,
     items: Inputs<unknown>,
@@ -162,22 +182,42 @@ export abstract class ClientCollections extends JobQueries {
     return this.intake.background(functionName, data, options, reducePacket(true, reducer, options));
   }
 
-  /** Jobs that belong together: see {@link TaskSet}. @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT` */
-  taskSet(options: TaskSetOptions = {}): TaskSet {
-    return new TaskSet(this.#taskSubmitter(), parseTaskSetOptions(options));
+  /**
+   * Jobs that belong together: see {@link TaskSet}.
+   *
+   * @typeParam O what the jobs give; `client.taskSet<number>()` takes contracts whose results are numbers
+   * @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT`
+   */
+  taskSet<O = Buffer>(options: TaskSetOptions = {}): TaskSet<O> {
+    return new TaskSet<O>(this.#taskSubmitter(), parseTaskSetOptions(options));
   }
 
   /** Tasks to collect and run at once: see {@link TaskQueue}. @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT` */
-  taskQueue(options: TaskQueueOptions): TaskQueue {
-    return new TaskQueue(this.#taskSubmitter(), options, (given, background) => {
+  taskQueue<C extends FunctionContract>(options: ContractQueueOptions<C>): TaskQueue<InputOf<C>, OutputOf<C>>;
+  taskQueue(options: TaskQueueOptions): TaskQueue;
+  taskQueue(options: TaskQueueSettings<never>): unknown {
+    return new TaskQueue<never, never>(this.#taskSubmitter(), options, (given, background) => {
       const { defaults } = this.intake;
       if (background) parseBackgroundOptions(given, defaults, 'taskQueue()');
       else parseSubmitOptions(given, defaults);
     });
   }
 
-  #submit(functionName: string, data: JobPayload, options: SubmitOptions | undefined): Job {
-    return this.intake.foreground(functionName, data, options, BYTES);
+  // By name the intake looks at what the data is.
+  #submit(target: CallTarget, data: unknown, options: SubmitOptions | undefined): Job<unknown, unknown> {
+    return typeof target === 'object'
+      ? this.calls.submit(target, data, options)
+      : this.intake.foreground(target, data as JobPayload, options, BYTES);
+  }
+
+  #submitBackground(
+    target: CallTarget,
+    data: unknown,
+    options: BackgroundOptions | undefined,
+  ): Promise<JobRef> {
+    return typeof target === 'object'
+      ? this.calls.background(target, data, options)
+      : this.intake.background(target, data as JobPayload, options);
   }
 
   #mapTask(
@@ -190,11 +230,7 @@ export abstract class ClientCollections extends JobQueries {
     // Most maps leave these as they are: nothing to parse for each job then.
     const each = Object.keys(settings.submit).length === 0 ? undefined : settings.submit;
     parseSubmitOptions(each, this.intake.defaults);
-    const submit = (input: unknown): Job<unknown, unknown> =>
-      typeof target === 'string'
-        ? // The intake looks at what it is.
-          this.#submit(target, input as JobPayload, each)
-        : this.calls.submit(target, input, each);
+    const submit = (input: unknown): Job<unknown, unknown> => this.#submit(target, input, each);
     const functionName = typeof target === 'string' ? target : target.name;
     return { functionName, items, settings, submit };
   }
@@ -202,8 +238,8 @@ export abstract class ClientCollections extends JobQueries {
   #taskSubmitter(): TaskSubmitter {
     return {
       pool: this.pool,
-      submit: (functionName, data, options) => this.#submit(functionName, data, options),
-      submitBackground: (functionName, data, options) => this.intake.background(functionName, data, options),
+      submit: (target, data, options) => this.#submit(target, data, options),
+      submitBackground: (target, data, options) => this.#submitBackground(target, data, options),
     };
   }
 }

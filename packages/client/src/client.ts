@@ -1,9 +1,19 @@
 import { ClosedError, createPool, type Pool } from '@gearman/pool';
 import type { JobRef } from '@gearman/protocol';
 import type { CodecOptions, NoContracts, Registry } from '@gearman/protocol/payload';
-import type { Carried, CarriedBy, CarriedBytes, ContractOptions } from './calls.ts';
+import type {
+  CallOf,
+  Carried,
+  CarriedBy,
+  CarriedBytes,
+  ContractOf,
+  ContractOptions,
+  PlainName,
+  Target,
+} from './calls.ts';
 import type { ClientEvent } from './client-events.ts';
 import {
+  type CallTarget,
   ContractCalls,
   type GivenKnowledge,
   type PayloadKnowledge,
@@ -25,7 +35,6 @@ import {
   parseClientOptions,
 } from './options.ts';
 import type { Schedule } from './schedule.ts';
-import type { JobPayload } from './streams/payload-source.ts';
 
 /**
  * Builds a client. It connects in the background, and again whenever it has to; an unreachable server is never an
@@ -99,13 +108,19 @@ export class Client<R = NoContracts, D extends Carried = CarriedBytes> extends J
    *
    * @param when a `Date`, whole seconds since 1970, or `{ delayMs }`, counted with this machine's clock
    */
-  submitAt(
-    functionName: string,
+  submitAt<T extends Target<R>>(
+    target: T,
     when: RunAt,
-    data?: JobPayload,
+    ...call: CallOf<ContractOf<R, T>, BackgroundOptions>
+  ): Promise<JobRef>;
+  submitAt<N extends string>(
+    functionName: PlainName<R, N>,
+    when: RunAt,
+    data?: D['data'],
     options?: BackgroundOptions,
-  ): Promise<JobRef> {
-    return this.#intake.at(functionName, when, data, options);
+  ): Promise<JobRef>;
+  submitAt(target: CallTarget, when: RunAt, data?: unknown, options?: BackgroundOptions): Promise<JobRef> {
+    return this.#calls.at(target, when, data, options);
   }
 
   /**
@@ -117,13 +132,24 @@ export class Client<R = NoContracts, D extends Carried = CarriedBytes> extends J
    * the protocol has no place for ranges, lists and steps (`ERR_GEARMAN_INVALID_ARGUMENT`)
    * @returns a promise of the reference of the schedule, which {@link cancel} ends
    */
-  schedule(
-    functionName: string,
+  schedule<T extends Target<R>>(
+    target: T,
     schedule: string | Schedule,
-    data?: JobPayload,
+    ...call: CallOf<ContractOf<R, T>, BackgroundOptions>
+  ): Promise<JobRef>;
+  schedule<N extends string>(
+    functionName: PlainName<R, N>,
+    schedule: string | Schedule,
+    data?: D['data'],
+    options?: BackgroundOptions,
+  ): Promise<JobRef>;
+  schedule(
+    target: CallTarget,
+    schedule: string | Schedule,
+    data?: unknown,
     options?: BackgroundOptions,
   ): Promise<JobRef> {
-    return this.#intake.schedule(functionName, schedule, data, options);
+    return this.#calls.schedule(target, schedule, data, options);
   }
 
   /**

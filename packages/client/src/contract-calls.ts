@@ -13,8 +13,9 @@ import {
 } from '@gearman/protocol/payload';
 import type { Job } from './job.ts';
 import { BYTES, ContractFormat } from './job-format.ts';
-import type { JobIntake } from './job-intake.ts';
+import type { JobIntake, RunAt } from './job-intake.ts';
 import type { BackgroundOptions, SubmitOptions } from './options.ts';
+import type { Schedule } from './schedule.ts';
 import type { JobPayload } from './streams/payload-source.ts';
 
 /** What a call names: a function, or its contract. */
@@ -42,6 +43,14 @@ export function takeKnowledge<O extends GivenKnowledge>(
   }
   return { knowledge: { contracts, codec: codecOf({ codec, encoding }) }, rest };
 }
+
+type GivenBackground = (BackgroundOptions & GivenCodec) | undefined;
+/** Hands a background job to the intake. */
+type Send = (
+  functionName: string,
+  data: JobPayload,
+  options: BackgroundOptions | undefined,
+) => Promise<JobRef>;
 
 /** Submits by contract, by codec, or bytes as they are: the most specific that the caller said. */
 export class ContractCalls {
@@ -72,15 +81,40 @@ export class ContractCalls {
     return this.#intake.foreground(contract.name, payloadOf(contract, data), settings, format);
   }
 
-  async background(
+  background(target: CallTarget, data: unknown, options: GivenBackground): Promise<JobRef> {
+    return this.#inBackground(target, data, options, this.#plainly);
+  }
+
+  at(target: CallTarget, when: RunAt, data: unknown, options: GivenBackground): Promise<JobRef> {
+    return this.#inBackground(target, data, options, (functionName, payload, given) =>
+      this.#intake.at(functionName, when, payload, given),
+    );
+  }
+
+  schedule(
+    target: CallTarget,
+    schedule: string | Schedule,
+    data: unknown,
+    options: GivenBackground,
+  ): Promise<JobRef> {
+    return this.#inBackground(target, data, options, (functionName, payload, given) =>
+      this.#intake.schedule(functionName, schedule, payload, given),
+    );
+  }
+
+  readonly #plainly: Send = (functionName, data, options) =>
+    this.#intake.background(functionName, data, options);
+
+  async #inBackground(
     target: CallTarget,
     data: unknown,
-    options: (BackgroundOptions & GivenCodec) | undefined,
+    options: GivenBackground,
+    send: Send,
   ): Promise<JobRef> {
     const contract = this.#contractOf(target, options);
-    if (contract === undefined) return this.#intake.background(target as string, data as JobPayload, options);
+    if (contract === undefined) return send(target as string, data as JobPayload, options);
     const { priority } = contract.defaults;
-    return this.#intake.background(contract.name, payloadOf(contract, data), merge({ priority }, options));
+    return send(contract.name, payloadOf(contract, data), merge({ priority }, options));
   }
 
   #contractOf(target: CallTarget, options: GivenCodec | undefined): FunctionContract | undefined {

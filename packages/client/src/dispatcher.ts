@@ -8,6 +8,7 @@ import {
   type PoolUser,
 } from '@gearman/pool';
 import { InvalidArgumentError } from '@gearman/protocol';
+import { AbortWatch } from './abort-watch.ts';
 import { OverflowError } from './collection-errors.ts';
 import { Deadlines } from './deadlines.ts';
 import type { WorkListener } from './handle-table.ts';
@@ -26,7 +27,7 @@ export class Dispatcher implements PoolUser {
   readonly #deadlines: Deadlines;
   readonly #handles: PoolHandles;
   readonly #maxPending: number;
-  readonly #aborts = new Map<Submission, () => void>();
+  readonly #aborts = new AbortWatch();
   readonly #detach: () => void;
   #fresh: Submission[] = [];
   #waiting = new Set<Submission>();
@@ -75,7 +76,7 @@ export class Dispatcher implements PoolUser {
       queueMicrotask(() => submission.onAbort(signal.reason));
       return false;
     }
-    if (signal !== undefined) this.#listenTo(signal, submission);
+    if (signal !== undefined) this.#aborts.add(signal, submission);
     return true;
   }
 
@@ -95,10 +96,7 @@ export class Dispatcher implements PoolUser {
   settle(submission: Submission): void {
     if (!this.#live.delete(submission)) return;
     this.#pool.release();
-    if (this.#aborts.size > 0) {
-      this.#aborts.get(submission)?.();
-      this.#aborts.delete(submission);
-    }
+    this.#aborts.delete(submission);
     if (this.#waiting.delete(submission) && this.#waiting.size === 0) this.#serverWait?.abort();
     if (this.#pinned.size > 0) this.#pinned.delete(submission);
     if (this.#live.size === 0) this.#whenEmpty?.();
@@ -249,12 +247,6 @@ export class Dispatcher implements PoolUser {
     // acquire() without a time-out rejects with these two only.
     const reason = error as Parameters<Submission['onUnsendable']>[0];
     for (const submission of [...this.#waiting]) submission.onUnsendable(reason);
-  }
-
-  #listenTo(signal: AbortSignal, submission: Submission): void {
-    const onAbort = (): void => submission.onAbort(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    this.#aborts.set(submission, () => signal.removeEventListener('abort', onAbort));
   }
 
   #empty(timeoutMs: number): Promise<void> {

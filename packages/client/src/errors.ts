@@ -100,13 +100,13 @@ export class JobExceptionError extends GearmanError {
   readonly code = 'ERR_GEARMAN_JOB_EXCEPTION';
   readonly ref: JobRef;
   /** What the worker sent. */
-  readonly data: Uint8Array;
+  readonly data: Buffer;
   /** The same as UTF-8. */
   readonly text: string;
   /** The error object in the worker, when it sent one as JSON. */
   readonly remote: RemoteError | undefined;
 
-  constructor(functionName: string, ref: JobRef, data: Uint8Array) {
+  constructor(functionName: string, ref: JobRef, data: Buffer) {
     const text = new TextDecoder().decode(data);
     const remote = readRemoteError(text);
     const said = remote === undefined ? text : `${remote.name}: ${remote.message}`;

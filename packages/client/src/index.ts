@@ -32,6 +32,7 @@ export type { MapReduceBackgroundOptions, MapReduceOptions } from './map-reduce.
 export type { Inputs } from './map-run.ts';
 export type { ClientMiddleware, JobRequest } from './middleware.ts';
 export {
+  type ContractSubmitter,
   type JobSubmitter,
   type Operator,
   type SubmitMapOptions,
@@ -59,13 +60,15 @@ export type { JobStream } from './streams/job-stream.ts';
 export { PayloadError } from './streams/payload-error.ts';
 export type { JobPayload, PayloadSource } from './streams/payload-source.ts';
 export type { ResultStreamOptions, StreamOptions } from './streams/stream-options.ts';
-export type { BackgroundItem, SubmitItem } from './submit-many.ts';
+export type { BackgroundItem, ContractItem, SubmitItem } from './submit-many.ts';
 export type { Task, TaskEvent, TaskResult } from './task-events.ts';
 export type {
+  ContractQueueOptions,
   TaskCallbacks,
   TaskOptions,
   TaskQueue,
   TaskQueueEvent,
   TaskQueueOptions,
+  TaskQueueSettings,
 } from './task-queue.ts';
 export type { TaskReport, TaskSet, TaskSetOptions } from './task-set.ts';

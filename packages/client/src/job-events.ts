@@ -52,15 +52,15 @@ export type JobFailure =
   | { readonly type: 'cancelled'; readonly error: JobCancelledError };
 
 /** The job is over, with its result. */
-export interface JobCompletion<O = Uint8Array> {
+export interface JobCompletion<O = Buffer> {
   readonly type: 'complete';
   readonly value: O;
   /** The result as it came. */
-  readonly bytes: Uint8Array;
+  readonly bytes: Buffer;
 }
 
 /** Everything a job tells, discriminated on `type`. Exactly one {@link JobCompletion} or {@link JobFailure} comes last. */
-export type JobEvent<O = Uint8Array> =
+export type JobEvent<O = Buffer> =
   /** The job was handed to the connection to `server` (`host:port`). */
   | { readonly type: 'submitted'; readonly server: string }
   /** The server took it. */
@@ -68,9 +68,9 @@ export type JobEvent<O = Uint8Array> =
   /** The worker reported progress. */
   | ({ readonly type: 'status' } & JobProgress)
   /** The worker sent a part of the result. */
-  | { readonly type: 'data'; readonly bytes: Uint8Array }
+  | { readonly type: 'data'; readonly bytes: Buffer }
   /** The worker sent a warning; the job goes on. `text` is the same as UTF-8. */
-  | { readonly type: 'warning'; readonly bytes: Uint8Array; readonly text: string }
+  | { readonly type: 'warning'; readonly bytes: Buffer; readonly text: string }
   /** An attempt failed with `error`; attempt number `attempt` (2 is the first repetition) follows after `delayMs`. */
   | {
       readonly type: 'retry';
@@ -83,7 +83,7 @@ export type JobEvent<O = Uint8Array> =
   | ListenerErrorEvent;
 
 /** What a job is doing, as far as its client knows. */
-export type JobState<O = Uint8Array> =
+export type JobState<O = Buffer> =
   /** It waits for a connection. Nothing was sent. */
   | { readonly name: 'waiting' }
   /** It was sent to `server` and not answered yet. */

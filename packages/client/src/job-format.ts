@@ -10,7 +10,7 @@ import type { PartReader } from './result-parts.ts';
 /** What a job makes of the bytes that come for it. */
 export interface JobFormat<O, C> {
   /** The value of a result. Throws, or rejects with, a ValidationError and nothing else. */
-  decode(bytes: Uint8Array): Awaitable<O>;
+  decode(bytes: Buffer): Awaitable<O>;
   /** Who takes the parts of a result and gives what they stand for to `reader`. */
   reading(reader: PartReader<C>): PartReader;
   /** True when parts are values of their own and do not belong to the result. */
@@ -18,7 +18,7 @@ export interface JobFormat<O, C> {
 }
 
 /** Bytes as they come: for jobs without contract and codec. */
-export const BYTES: JobFormat<Uint8Array, Uint8Array> = {
+export const BYTES: JobFormat<Buffer, Buffer> = {
   decode: (bytes) => bytes,
   reading: (reader) => reader,
   separateParts: false,

@@ -1,5 +1,5 @@
 import { type Observable, TypedEmitter } from '@gearman/events';
-import { ClosedError, type Pool, type WaitOptions } from '@gearman/pool';
+import { ClosedError, type Pool, type ReadyOptions } from '@gearman/pool';
 import { JobRef, request } from '@gearman/protocol';
 import { Canceller } from './canceller.ts';
 import type { ClientEvent } from './client-events.ts';
@@ -45,14 +45,10 @@ export abstract class JobQueries extends TypedEmitter<ClientEvent> {
   /**
    * Waits until servers are connected. Never required: calls wait by themselves.
    *
-   * @param options `servers`: how many, default `'any'`; `timeoutMs`: in milliseconds, default 10,000; `signal`
+   * @param options `atLeast`: how many, default `'any'`; `timeoutMs`: in milliseconds, default 10,000; `signal`
    * @returns a promise of the client; it rejects with `ERR_GEARMAN_NO_SERVERS`, `ERR_GEARMAN_CLOSED` or the signal's reason
    */
-  async ready(
-    options: Pick<WaitOptions, 'timeoutMs' | 'signal'> & {
-      readonly servers?: 'any' | 'all' | number;
-    } = {},
-  ): Promise<this> {
+  async ready(options: ReadyOptions = {}): Promise<this> {
     await this.openPool().ready(options);
     return this;
   }

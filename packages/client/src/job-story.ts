@@ -64,7 +64,7 @@ export abstract class JobStory<O, C> extends TypedEmitter<JobEvent<O>> {
   }
 
   /** @internal */
-  protected hearData(bytes: Uint8Array): void {
+  protected hearData(bytes: Buffer): void {
     this.parts.push(bytes);
     // What is only to be shown is not kept, not even for those who come late.
     this.tell({ type: 'data', bytes }, this.settings.dataMode === 'join');
@@ -77,7 +77,7 @@ export abstract class JobStory<O, C> extends TypedEmitter<JobEvent<O>> {
   }
 
   /** The whole result, of which `last` is the end. @internal */
-  protected completeParts(last: Uint8Array): Uint8Array {
+  protected completeParts(last: Buffer): Buffer {
     return this.#neededParts?.complete(last) ?? last;
   }
 

@@ -33,7 +33,7 @@ import { abortable, inTime } from './wait-for.ts';
  * client that is gone. A job that is tried again stays the same object; it gets a new handle, and nothing of the result
  * of the attempt before. A loop over its parts that has got some throws then, as they cannot be taken back.
  */
-export class Job<O = Uint8Array, C = Uint8Array>
+export class Job<O = Buffer, C = Buffer>
   extends TrackedJob<O, C>
   implements PromiseLike<O>, AsyncIterable<C>
 {

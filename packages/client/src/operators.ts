@@ -1,7 +1,9 @@
 import { Observable, parseOptions } from '@gearman/events';
 import { InvalidArgumentError } from '@gearman/protocol';
+import type { FunctionContract, InputOf, OutputOf } from '@gearman/protocol/payload';
 import { z } from 'zod';
 import { OverflowError } from './collection-errors.ts';
+import type { CallTarget } from './contract-calls.ts';
 import { Fifo } from './fifo.ts';
 import { InOrder } from './in-order.ts';
 import type { Job } from './job.ts';
@@ -16,6 +18,11 @@ export type Operator<I, O> = (source: Observable<I>) => Observable<O>;
 /** Who submits: a client, or something like it. */
 export interface JobSubmitter {
   submit(functionName: string, data?: JobPayload, options?: SubmitOptions): Job;
+}
+
+/** Who submits by contract: a client. */
+export interface ContractSubmitter {
+  submit(contract: FunctionContract, input: unknown, options?: SubmitOptions): Job<unknown, unknown>;
 }
 
 /** Options of {@link submitMap}: how many jobs at a time, and whatever `submit()` takes. */
@@ -46,7 +53,7 @@ const schema = z.strictObject({
 });
 
 /**
- * Submits a job for every value and gives their results, `concurrency` jobs at a time; values wait for their turn.
+ * Submits a job for every value, which is what the contract takes, or bytes, and gives their results, `concurrency` jobs at a time; values wait for their turn.
  *
  * The first job that fails ends it with that job's error, as an error of the source does. Then, and on unsubscribe, the
  * jobs that run are detached and values that wait are dropped. Completes when the source has completed and all jobs are
@@ -54,28 +61,39 @@ const schema = z.strictObject({
  *
  * @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT` for wrong options
  */
+export function submitMap<C extends FunctionContract>(
+  client: ContractSubmitter,
+  contract: C,
+  options?: SubmitMapOptions,
+): Operator<InputOf<C>, OutputOf<C>>;
 export function submitMap(
   client: JobSubmitter,
   functionName: string,
+  options?: SubmitMapOptions,
+): Operator<JobPayload, Buffer>;
+export function submitMap(
+  client: { submit(target: never, input: unknown, options?: SubmitOptions): Job<unknown, unknown> },
+  target: CallTarget,
   options: SubmitMapOptions = {},
-): Operator<JobPayload, Uint8Array> {
+): Operator<never, unknown> {
   const { concurrency, ordered, maxQueued, uniqueId, ...rest } = options;
   const own = { concurrency, ordered, maxQueued, uniqueId };
   const fail = (message: string): InvalidArgumentError => new InvalidArgumentError(message);
   const settings = parseOptions(schema, own, 'submitMap()', fail);
   const given: SubmitOptions = uniqueId === undefined ? rest : { ...rest, uniqueId };
   const each = Object.keys(given).length === 0 ? undefined : given;
-  const submit = (data: JobPayload): Job => client.submit(functionName, data, each);
+  // The overloads pair it with a client that takes it.
+  const submit = (data: unknown): Job<unknown, unknown> => client.submit(target as never, data, each);
 
   return (source) =>
     new Observable((subscriber) => {
-      const queue = new Fifo<JobPayload>();
-      const order = settings.ordered ? new InOrder<Uint8Array>() : undefined;
+      const queue = new Fifo<unknown>();
+      const order = settings.ordered ? new InOrder<unknown>() : undefined;
       let exhausted = false;
       const endWhenDone = (): void => {
         if (exhausted && queue.size === 0 && window.running === 0) subscriber.complete();
       };
-      const window: JobWindow<JobPayload, Uint8Array> = new JobWindow(submit, (outcome, index) => {
+      const window: JobWindow<unknown, unknown> = new JobWindow(submit, (outcome, index) => {
         if (!outcome.ok) return subscriber.error(outcome.error);
         const ready = order === undefined ? [outcome.value] : order.accept(index, outcome.value);
         for (const value of ready) subscriber.next(value);
@@ -86,10 +104,10 @@ export function submitMap(
         queue.clear();
         window.cancel();
       });
-      const next = (value: JobPayload): void => {
+      const next = (value: unknown): void => {
         if (window.running < settings.concurrency) window.add(value);
         else if (queue.size < settings.maxQueued) queue.push(value);
-        else subscriber.error(tooMany(functionName, settings.maxQueued));
+        else subscriber.error(tooMany(target, settings.maxQueued));
       };
       const complete = (): void => {
         exhausted = true;
@@ -149,7 +167,8 @@ function eachEvent<O, T>(onEvent: (event: JobEvent<O>, sink: Sink<T>) => void): 
     );
 }
 
-function tooMany(functionName: string, limit: number): OverflowError {
+function tooMany(target: CallTarget, limit: number): OverflowError {
+  const functionName = typeof target === 'string' ? target : target.name;
   const remedy = 'slow the source down, drop values of it, or read it with mapResults()';
   return new OverflowError(
     `too many values wait for their job "${functionName}"`,

@@ -18,14 +18,14 @@ export function toBytes(data: Payload): Uint8Array {
 }
 
 /** Bytes of a packet for somebody to keep. Always a Buffer, so that results do not differ by how they came. */
-export function keepBytes(connection: Connection, bytes: Uint8Array): Uint8Array {
+export function keepBytes(connection: Connection, bytes: Uint8Array): Buffer {
   if (bytes.length === 0) return NO_BYTES;
   const own = connection.own(bytes);
   return Buffer.isBuffer(own) ? own : Buffer.from(own.buffer, own.byteOffset, own.length);
 }
 
 /** The parts in one piece. */
-export function joinBytes(parts: readonly Uint8Array[]): Uint8Array {
+export function joinBytes(parts: readonly Uint8Array[]): Buffer {
   return Buffer.concat(parts);
 }
 

@@ -2,7 +2,7 @@ import type { JobSettings } from './job-settings.ts';
 import { joinBytes } from './payload.ts';
 
 /** Who reads the parts of a result. */
-export interface PartReader<T = Uint8Array> {
+export interface PartReader<T = Buffer> {
   push(part: T): void;
   /** No more parts; with an error there will be no whole. */
   end(error?: Error): void;
@@ -11,7 +11,7 @@ export interface PartReader<T = Uint8Array> {
 /** The parts of a result on their way, for those who iterate and for the whole. */
 export class ResultParts {
   readonly #keeps: boolean;
-  readonly #parts: Uint8Array[] = [];
+  readonly #parts: Buffer[] = [];
   readonly #separate: boolean;
   #begun = false;
   #over: { readonly error: Error | undefined } | undefined;
@@ -26,7 +26,7 @@ export class ResultParts {
     this.#separate = separate;
   }
 
-  push(part: Uint8Array): void {
+  push(part: Buffer): void {
     if (this.#keeps) this.#parts.push(part);
     for (const reader of this.#readers) reader.push(part);
     this.#begun = true;
@@ -50,7 +50,7 @@ export class ResultParts {
   }
 
   /** The whole, with its last part. Loops end behind it. */
-  complete(last: Uint8Array): Uint8Array {
+  complete(last: Buffer): Buffer {
     this.#over = { error: undefined };
     for (const reader of this.#readers) {
       if (last.length > 0 && !this.#separate) reader.push(last);

@@ -1,8 +1,10 @@
 import { type EventOf, parseOptions, TypedEmitter } from '@gearman/events';
 import { ClosedError } from '@gearman/pool';
 import { InvalidArgumentError, toFunctionName, toUniqueId } from '@gearman/protocol';
+import { type FunctionContract, isContract, type OutputOf } from '@gearman/protocol/payload';
 import { z } from 'zod';
 import { OverflowError } from './collection-errors.ts';
+import type { CallTarget } from './contract-calls.ts';
 import type { SubmitDefaults, SubmitOptions } from './options.ts';
 import { toBytes } from './payload.ts';
 import { isPayloadSource, type JobPayload } from './streams/payload-source.ts';
@@ -10,20 +12,30 @@ import { TASK_EVENT_TYPES, type TaskEvent, type TaskEventType } from './task-eve
 import { DEFAULT_MAX_TASKS, TaskSet, type TaskSubmitter } from './task-set.ts';
 
 /** Everything a task queue tells: what its tasks tell, and `destroy`, which comes last. */
-export type TaskQueueEvent =
-  | TaskEvent
+export type TaskQueueEvent<O = Buffer> =
+  | TaskEvent<O>
   /** It was destroyed, and none of its tasks runs any more. */
   | { readonly type: 'destroy' };
 
 /** Listeners, one for each type of event: `onCreated`, `onStatus`, `onComplete`, `onFail` and so on. */
-export type TaskCallbacks = {
-  readonly [T in TaskEventType as `on${Capitalize<T>}`]?: (event: EventOf<TaskEvent, T>) => void;
+export type TaskCallbacks<O = Buffer> = {
+  readonly [T in TaskEventType as `on${Capitalize<T>}`]?: (event: EventOf<TaskEvent<O>, T>) => void;
 };
 
 /** Options of `client.taskQueue()`. */
-export interface TaskQueueOptions extends TaskCallbacks {
-  /** What all its jobs run. */
+export interface TaskQueueOptions extends TaskQueueSettings<Buffer> {
+  /** What all its jobs run, with bytes. */
   readonly functionName: string;
+}
+
+/** Options of `client.taskQueue()` for a function with a contract. */
+export interface ContractQueueOptions<C extends FunctionContract> extends TaskQueueSettings<OutputOf<C>> {
+  /** What all its jobs run. */
+  readonly contract: C;
+}
+
+/** Options of any task queue. */
+export interface TaskQueueSettings<O> extends TaskCallbacks<O> {
   /** For people who have several queues; {@link TaskQueue.name}. @defaultValue the function's name */
   readonly name?: string;
   /** The server all its jobs go to, as `host:port`, which must be one of the client's. @defaultValue as for any job */
@@ -41,7 +53,7 @@ export type TaskOptions = SubmitOptions & { readonly background?: boolean };
 export type CheckOptions = (options: SubmitOptions, background: boolean) => void;
 
 interface Waiting {
-  readonly data: JobPayload;
+  readonly data: unknown;
   readonly options: TaskOptions;
 }
 
@@ -51,7 +63,8 @@ const callback = z.custom<(event: never) => void>(
 );
 
 const schema = z.strictObject({
-  functionName: z.string(),
+  functionName: z.string().optional(),
+  contract: z.custom<FunctionContract>(isContract, 'must be made with defineFunction()').optional(),
   name: z.string().optional(),
   server: z.string().optional(),
   defaults: z.object().optional(),
@@ -64,11 +77,15 @@ const schema = z.strictObject({
  *
  * It is an emitter of what all of them tell, with the `index` of the task, counted through all runs. The listeners given
  * as options and those added with `on()` are the same thing.
+ *
+ * @typeParam I what a task takes
+ * @typeParam O what it gives
  */
-export class TaskQueue extends TypedEmitter<TaskQueueEvent> {
+export class TaskQueue<I = JobPayload, O = Buffer> extends TypedEmitter<TaskQueueEvent<O>> {
   readonly name: string;
   readonly functionName: string;
   readonly #client: TaskSubmitter;
+  readonly #target: CallTarget;
   readonly #defaults: SubmitDefaults & Pick<SubmitOptions, 'server'>;
   readonly #check: CheckOptions;
   readonly #maxTasks: number;
@@ -78,13 +95,19 @@ export class TaskQueue extends TypedEmitter<TaskQueueEvent> {
   #destroyed = false;
 
   /** @internal use `client.taskQueue()` */
-  constructor(client: TaskSubmitter, options: TaskQueueOptions, check: CheckOptions) {
+  constructor(client: TaskSubmitter, options: TaskQueueSettings<O>, check: CheckOptions) {
     super();
     const fail = (message: string): InvalidArgumentError => new InvalidArgumentError(message);
-    const { functionName, name, server, maxTasks } = parseOptions(schema, options, 'taskQueue()', fail);
-    toFunctionName(functionName);
-    this.name = name ?? functionName;
-    this.functionName = functionName;
+    const parsed = parseOptions(schema, options, 'taskQueue()', fail);
+    const { functionName, contract, name, server, maxTasks } = parsed;
+    const target = contract ?? functionName;
+    if (target === undefined || (contract !== undefined && functionName !== undefined)) {
+      throw fail('taskQueue(): needs functionName or contract, one of them');
+    }
+    this.#target = target;
+    this.functionName = typeof target === 'string' ? target : target.name;
+    toFunctionName(this.functionName);
+    this.name = name ?? this.functionName;
     this.#client = client;
     this.#defaults = server === undefined ? { ...options.defaults } : { ...options.defaults, server };
     this.#check = check;
@@ -106,11 +129,15 @@ export class TaskQueue extends TypedEmitter<TaskQueueEvent> {
   /**
    * Keeps a task until {@link run}; nothing is sent.
    *
-   * @param data not copied: leave it alone until the job was created
+   * @param call what the contract takes, or bytes, and options. Bytes are not copied: leave them alone until the job was
+   * created
    * @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT`, OverflowError `ERR_GEARMAN_OVERFLOW` when `maxTasks` wait
    * already, ClosedError `ERR_GEARMAN_CLOSED` once the queue is destroyed
    */
-  add(data?: JobPayload, options: TaskOptions = {}): this {
+  add(
+    ...call: undefined extends I ? [data?: I, options?: TaskOptions] : [data: I, options?: TaskOptions]
+  ): this {
+    const [data, options = {}] = call;
     this.#mustLive();
     if (this.#waiting.length >= this.#maxTasks) {
       const remedy = 'call run() first';
@@ -121,7 +148,7 @@ export class TaskQueue extends TypedEmitter<TaskQueueEvent> {
     this.#check(merged, background);
     toUniqueId(rest.uniqueId ?? '');
     this.#waiting.push({
-      data: isPayloadSource(data) ? data : toBytes(data),
+      data: typeof this.#target === 'string' ? checked(data) : data,
       options: { ...merged, background },
     });
     return this;
@@ -133,18 +160,17 @@ export class TaskQueue extends TypedEmitter<TaskQueueEvent> {
    * @returns the tasks of this run: their `jobs`, `wait()` for all of them, a loop over their results
    * @throws ClosedError `ERR_GEARMAN_CLOSED` once the queue is destroyed
    */
-  run(): TaskSet {
+  run(): TaskSet<O> {
     this.#mustLive();
     const tasks = this.#waiting;
     this.#waiting = [];
-    const set = new TaskSet(this.#client, tasks.length, this.#added, (event) => this.#onTask(event));
+    const set = new TaskSet<O>(this.#client, tasks.length, this.#added, (event) => this.#onTask(event));
     this.#added += tasks.length;
     this.#running += tasks.length;
     for (const { data, options } of tasks) {
       const { background, ...rest } = options;
-      if (background !== true) set.add(this.functionName, data, rest);
       // The set hears of a failure.
-      else void set.add(this.functionName, data, { ...rest, background });
+      void set.enter(this.#target, data, background === true ? { ...rest, background } : rest);
     }
     return set;
   }
@@ -161,11 +187,11 @@ export class TaskQueue extends TypedEmitter<TaskQueueEvent> {
     this.destroy();
   }
 
-  protected override isLast(event: TaskQueueEvent): boolean {
+  protected override isLast(event: TaskQueueEvent<O>): boolean {
     return event.type === 'destroy';
   }
 
-  #onTask(event: TaskEvent): void {
+  #onTask(event: TaskEvent<O>): void {
     this.emit(event);
     if (event.type !== 'result') return;
     this.#running--;
@@ -180,13 +206,20 @@ export class TaskQueue extends TypedEmitter<TaskQueueEvent> {
     if (this.#destroyed) throw new ClosedError(`task queue "${this.name}" is destroyed; make a new one`);
   }
 
-  #listen<T extends TaskEventType>(type: T, callbacks: TaskCallbacks): void {
+  #listen<T extends TaskEventType>(type: T, callbacks: TaskCallbacks<O>): void {
     // The mapped type gives each name a listener of just this type.
     const listener = callbacks[callbackName(type)] as
-      | ((event: EventOf<TaskQueueEvent, T>) => void)
+      | ((event: EventOf<TaskQueueEvent<O>, T>) => void)
       | undefined;
     if (listener !== undefined) this.on(type, listener);
   }
+}
+
+/** Bytes that can be sent. @throws InvalidArgumentError */
+function checked(data: unknown): JobPayload {
+  // Whatever else it is, it is refused.
+  const payload = data as JobPayload;
+  return isPayloadSource(payload) ? payload : toBytes(payload);
 }
 
 function callbackName<T extends TaskEventType>(type: T): `on${Capitalize<T>}` {

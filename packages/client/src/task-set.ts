@@ -1,7 +1,10 @@
 import { type Clock, parseOptions, TypedEmitter } from '@gearman/events';
 import { GearmanError, InvalidArgumentError, type JobRef } from '@gearman/protocol';
+import type { InputOf } from '@gearman/protocol/payload';
 import { z } from 'zod';
+import type { BytesName, CallOf, ContractGiving, JobOf } from './calls.ts';
 import { OverflowError } from './collection-errors.ts';
+import type { CallTarget } from './contract-calls.ts';
 import type { Job } from './job.ts';
 import { isLastEvent } from './job-events.ts';
 import type { BackgroundOptions, SubmitOptions } from './options.ts';
@@ -11,21 +14,21 @@ import type { Task, TaskEvent, TaskResult } from './task-events.ts';
 import { abortable } from './wait-for.ts';
 
 /** What became of a set's tasks so far. */
-export interface TaskReport {
+export interface TaskReport<O = Buffer> {
   /** True when all are over and none failed. */
   readonly ok: boolean;
   /** Of those that are over, in the order in which they were added. */
-  readonly results: readonly TaskResult[];
+  readonly results: readonly TaskResult<O>[];
   /** Those of `results` that failed. */
-  readonly failed: readonly (TaskResult & { readonly ok: false })[];
+  readonly failed: readonly (TaskResult<O> & { readonly ok: false })[];
   /** Those that are not over. They go on: wait again, or `detach()` from their jobs. */
-  readonly timedOut: readonly Task[];
+  readonly timedOut: readonly Task<O>[];
 }
 
 /** What a set needs of its client. */
 export interface TaskSubmitter {
-  submit(functionName: string, data?: JobPayload, options?: SubmitOptions): Job;
-  submitBackground(functionName: string, data?: JobPayload, options?: BackgroundOptions): Promise<JobRef>;
+  submit(target: CallTarget, data: unknown, options?: SubmitOptions): Job<unknown, unknown>;
+  submitBackground(target: CallTarget, data: unknown, options?: BackgroundOptions): Promise<JobRef>;
   readonly pool: { readonly settings: { readonly clock: Clock } };
 }
 
@@ -58,20 +61,27 @@ export function parseTaskSetOptions(options: TaskSetOptions): number {
  *   task is left; mind to add some before.
  *
  * It remembers its tasks and their results: use a new one for the next batch.
+ *
+ * @typeParam O what its tasks give: bytes, those that are submitted by name. It takes the contracts that give this
  */
-export class TaskSet extends TypedEmitter<TaskEvent> implements AsyncIterable<TaskResult> {
+export class TaskSet<O = Buffer> extends TypedEmitter<TaskEvent<O>> implements AsyncIterable<TaskResult<O>> {
   readonly #client: TaskSubmitter;
   readonly #maxTasks: number;
   readonly #firstIndex: number;
-  readonly #onEvent: ((event: TaskEvent) => void) | undefined;
-  readonly #tasks: Task[] = [];
+  readonly #onEvent: ((event: TaskEvent<O>) => void) | undefined;
+  readonly #tasks: Task<O>[] = [];
   /** In the order in which they came. */
-  readonly #results: TaskResult[] = [];
+  readonly #results: TaskResult<O>[] = [];
   #forResult: (() => void)[] = [];
   #forAll: (() => void)[] = [];
 
   /** @internal use `client.taskSet()` */
-  constructor(client: TaskSubmitter, maxTasks: number, firstIndex = 0, onEvent?: (event: TaskEvent) => void) {
+  constructor(
+    client: TaskSubmitter,
+    maxTasks: number,
+    firstIndex = 0,
+    onEvent?: (event: TaskEvent<O>) => void,
+  ) {
     super();
     this.#client = client;
     this.#maxTasks = maxTasks;
@@ -80,12 +90,12 @@ export class TaskSet extends TypedEmitter<TaskEvent> implements AsyncIterable<Ta
   }
 
   /** All tasks, in the order in which they were added. */
-  get tasks(): readonly Task[] {
+  get tasks(): readonly Task<O>[] {
     return this.#tasks;
   }
 
   /** The jobs of all tasks that are not in the background, in that order. */
-  get jobs(): readonly Job[] {
+  get jobs(): readonly Job<O, unknown>[] {
     return this.#tasks.flatMap(({ job }) => (job === undefined ? [] : [job]));
   }
 
@@ -96,31 +106,41 @@ export class TaskSet extends TypedEmitter<TaskEvent> implements AsyncIterable<Ta
 
   /**
    * Submits a job as `client.submit()` does and makes it a member; with `background: true`, as
-   * `client.submitBackground()` does: then it is over when the server has taken it.
+   * `client.submitBackground()` does: then it is over when the server has taken it. What is submitted by name is bytes.
    *
    * @returns the job; in the background a promise of its reference, which may be ignored: the set hears of a failure
    * @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT`, OverflowError `ERR_GEARMAN_OVERFLOW`; nothing was added
    */
+  add<C extends ContractGiving<O>>(contract: C, ...call: CallOf<C, InForeground>): JobOf<C>;
+  add<C extends ContractGiving<O>>(
+    contract: C,
+    input: InputOf<C>,
+    options: BackgroundOptions & { readonly background: true },
+  ): Promise<JobRef>;
+  add(functionName: BytesName<O>, data?: JobPayload, options?: InForeground): Job;
   add(
-    functionName: string,
-    data?: JobPayload,
-    options?: SubmitOptions & { readonly background?: false },
-  ): Job;
-  add(
-    functionName: string,
+    functionName: BytesName<O>,
     data: JobPayload,
     options: BackgroundOptions & { readonly background: true },
   ): Promise<JobRef>;
-  add(functionName: string, data?: JobPayload, options: TaskOptions = {}): Job | Promise<JobRef> {
+  add(target: CallTarget, data?: unknown, options?: TaskOptions): Job<unknown, unknown> | Promise<JobRef> {
+    return this.enter(target, data, options);
+  }
+
+  /** {@link add} for those who know that the function gives what the set takes. @internal */
+  enter(target: CallTarget, data: unknown, options: TaskOptions = {}): Job<O, unknown> | Promise<JobRef> {
     if (this.#tasks.length >= this.#maxTasks) {
       const remedy = 'use another set for the next tasks';
       throw new OverflowError('the task set is full', 'maxTasks', this.#maxTasks, remedy);
     }
     const { background, ...rest } = options;
     const submitOptions = Object.keys(rest).length === 0 ? undefined : rest;
-    if (background !== true)
-      return this.#follow(functionName, this.#client.submit(functionName, data, submitOptions));
-    return this.#await(functionName, this.#client.submitBackground(functionName, data, submitOptions));
+    const functionName = typeof target === 'string' ? target : target.name;
+    if (background === true) {
+      return this.#await(functionName, this.#client.submitBackground(target, data, submitOptions));
+    }
+    // The overloads take only what gives this.
+    return this.#follow(functionName, this.#client.submit(target, data, submitOptions) as Job<O, unknown>);
   }
 
   /**
@@ -132,7 +152,7 @@ export class TaskSet extends TypedEmitter<TaskEvent> implements AsyncIterable<Ta
    */
   async wait(
     options: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {},
-  ): Promise<TaskReport> {
+  ): Promise<TaskReport<O>> {
     const { timeoutMs = Number.POSITIVE_INFINITY, signal } = options;
     signal?.throwIfAborted();
     let late = false;
@@ -154,32 +174,32 @@ export class TaskSet extends TypedEmitter<TaskEvent> implements AsyncIterable<Ta
     return this.#report();
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<TaskResult, void, void> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<TaskResult<O>, void, void> {
     for (let next = 0; ; next++) {
       while (next === this.#results.length) {
         if (this.pending === 0) return;
         await this.#nextResult();
       }
       // The loop above has waited for it.
-      yield this.#results[next] as TaskResult;
+      yield this.#results[next] as TaskResult<O>;
     }
   }
 
-  protected override isLast(event: TaskEvent): boolean {
+  protected override isLast(event: TaskEvent<O>): boolean {
     return event.type === 'result' && this.pending === 0;
   }
 
-  protected override past(): readonly TaskEvent[] {
+  protected override past(): readonly TaskEvent<O>[] {
     // More tasks may have come after the one that was the last.
     return this.pending === 0 ? super.past() : [];
   }
 
-  protected override emit(event: TaskEvent): void {
+  protected override emit(event: TaskEvent<O>): void {
     super.emit(event);
     this.#onEvent?.(event);
   }
 
-  #follow(functionName: string, job: Job): Job {
+  #follow(functionName: string, job: Job<O, unknown>): Job<O, unknown> {
     const task = this.#enter(functionName, job);
     const { index } = task;
     forwardEvents(job, (event) => {
@@ -208,13 +228,13 @@ export class TaskSet extends TypedEmitter<TaskEvent> implements AsyncIterable<Ta
     return submitted;
   }
 
-  #enter(functionName: string, job: Job | undefined): Task {
+  #enter(functionName: string, job: Job<O, unknown> | undefined): Task<O> {
     const task = { index: this.#firstIndex + this.#tasks.length, functionName, job };
     this.#tasks.push(task);
     return task;
   }
 
-  #end(result: TaskResult): void {
+  #end(result: TaskResult<O>): void {
     this.#results.push(result);
     const { index, job } = result;
     this.emit({ type: 'result', index, job, result });
@@ -231,7 +251,7 @@ export class TaskSet extends TypedEmitter<TaskEvent> implements AsyncIterable<Ta
     return new Promise((resolve) => this.#forAll.push(resolve));
   }
 
-  #report(): TaskReport {
+  #report(): TaskReport<O> {
     const results = this.#results.toSorted((a, b) => a.index - b.index);
     const over = new Set(results.map(({ index }) => index));
     const failed = results.filter((result) => !result.ok);
@@ -240,5 +260,6 @@ export class TaskSet extends TypedEmitter<TaskEvent> implements AsyncIterable<Ta
   }
 }
 
+type InForeground = SubmitOptions & { readonly background?: false };
 /** What `add()` takes: a union of both kinds would not let its members be told apart. */
 type TaskOptions = SubmitOptions & { readonly background?: boolean };

@@ -293,7 +293,7 @@ export abstract class TrackedJob<O, C> extends JobStory<O, C> {
     else this.emit(event);
   }
 
-  #complete(last: Uint8Array): void {
+  #complete(last: Buffer): void {
     const bytes = this.completeParts(last);
     let value: Awaitable<O>;
     try {
@@ -308,7 +308,7 @@ export abstract class TrackedJob<O, C> extends JobStory<O, C> {
   }
 
   /** The result is here and has to be checked: no time-out and no server can take it away any more. */
-  #completeLater(value: Promise<O>, bytes: Uint8Array): void {
+  #completeLater(value: Promise<O>, bytes: Buffer): void {
     this.deadlineMs = Number.POSITIVE_INFINITY;
     value.then(
       (checked) => {
@@ -320,7 +320,7 @@ export abstract class TrackedJob<O, C> extends JobStory<O, C> {
     );
   }
 
-  #completeWith(value: O, bytes: Uint8Array): void {
+  #completeWith(value: O, bytes: Buffer): void {
     const event = { type: 'complete', value, bytes } as const;
     this.#state = { name: 'complete', event };
     this.#end(event);

@@ -97,6 +97,11 @@ export class Connection {
     return this.#lastError;
   }
 
+  /** @internal when something last came from the server, by the monotonic clock; for many packets one look at it */
+  get heardMs(): number {
+    return this.#wire.heardMs;
+  }
+
   /** Bytes accepted by {@link send} that the system has not taken yet. */
   get bufferedBytes(): number {
     return this.#wire.bufferedBytes;

@@ -75,8 +75,8 @@ export class Heartbeat {
   }
 
   /** Something came from the server. */
-  heard(): void {
-    this.#heardMs = this.#clock.monotonicMs();
+  heard(nowMs: number = this.#clock.monotonicMs()): void {
+    this.#heardMs = nowMs;
   }
 
   #wakeAt(atMs: number): void {

@@ -37,7 +37,8 @@ export class Inbox {
   readonly #maxPacketBytes: number;
   readonly #owner: InboxOwner;
   #parser = new StreamParser();
-  #chunk: Uint8Array | undefined;
+  /** Where the chunk that is being read lies. Kept, because asking a typed array for its buffer is slow. */
+  #memory: ArrayBufferLike | undefined;
 
   constructor(server: string, maxPacketBytes: number, owner: InboxOwner) {
     this.#server = server;
@@ -60,20 +61,20 @@ export class Inbox {
    * @returns what the server did wrong; the rest of the stream means nothing then
    */
   read(chunk: Uint8Array, isOpen: () => boolean): ProtocolError | undefined {
-    this.#chunk = chunk;
+    this.#memory = chunk.buffer;
     let error: ProtocolError | undefined;
     for (const message of this.#parser.push(chunk)) {
       if (this.tap !== undefined && isPacket(message)) this.tap(message);
       error = this.#dispatch(message);
       if (error !== undefined || !isOpen()) break;
     }
-    this.#chunk = undefined;
+    this.#memory = undefined;
     return error;
   }
 
   /** Bytes to keep: a copy if they lie in the chunk that is being read, themselves if they have memory of their own. */
   own(bytes: Uint8Array): Uint8Array {
-    return bytes.buffer === this.#chunk?.buffer ? Buffer.from(bytes) : bytes;
+    return bytes.buffer === this.#memory ? copyOf(bytes) : bytes;
   }
 
   /** The packet with bytes to keep. */
@@ -115,6 +116,15 @@ export class Inbox {
       this.#owner.onEvent({ type: 'server-error', server: this.#server, serverCode, serverText });
     }
   }
+}
+
+function copyOf(bytes: Uint8Array): Uint8Array {
+  const { length } = bytes;
+  const copy = Buffer.allocUnsafe(length);
+  // A call to set() costs more than a few bytes by hand.
+  if (length > 32) copy.set(bytes);
+  else for (let i = 0; i < length; i++) copy[i] = bytes[i] ?? 0;
+  return copy;
 }
 
 function isPacket(message: StreamMessage): message is Packet {

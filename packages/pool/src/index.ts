@@ -35,7 +35,7 @@ export type { RemoveOptions } from './server-list.ts';
 export type { ServerState } from './server-state.ts';
 export type { Candidate, ChoiceFor, ChooseServer, Strategy } from './strategies.ts';
 export type { TlsOptions } from './tls-options.ts';
-export type { EchoAnswer, WaitOptions } from './wait-options.ts';
+export type { EchoAnswer, ReadyOptions, WaitOptions } from './wait-options.ts';
 
 // What other libraries use: the wire of one server, own transports, options to extend.
 

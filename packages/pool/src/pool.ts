@@ -17,7 +17,7 @@ import { type RemoveOptions, ServerList } from './server-list.ts';
 import { observeStates, type ServerState, serverStates } from './server-state.ts';
 import { createChooser } from './strategies.ts';
 import { Suspects } from './suspects.ts';
-import type { EchoAnswer, WaitOptions } from './wait-options.ts';
+import type { EchoAnswer, ReadyOptions, WaitOptions } from './wait-options.ts';
 import { Waiters } from './waiters.ts';
 
 const DEFAULT_WAIT_MS = 10_000;
@@ -149,15 +149,15 @@ export class Pool extends TypedEmitter<PoolEvent> {
   }
 
   /**
-   * Waits until `servers` of them are connected. Never required: calls wait by themselves.
+   * Waits until servers are connected, `atLeast` so many. Never required: calls wait by themselves.
    *
    * @returns a promise that rejects as {@link acquire}
    */
-  async ready(options: WaitOptions & { readonly servers?: 'any' | 'all' | number } = {}): Promise<this> {
-    const { servers = 'any', signal, timeoutMs = DEFAULT_WAIT_MS } = options;
+  async ready(options: ReadyOptions = {}): Promise<this> {
+    const { atLeast = 'any', signal, timeoutMs = DEFAULT_WAIT_MS } = options;
     this.#open();
     const from = (): readonly Connection[] => this.#list.connections;
-    const needed = (): number => (servers === 'any' ? 1 : servers === 'all' ? from().length : servers);
+    const needed = (): number => (atLeast === 'any' ? 1 : atLeast === 'all' ? from().length : atLeast);
     const find = (): true | undefined =>
       from().filter(({ ready }) => ready).length >= needed() ? true : undefined;
     await this.#waiters.wait({ from, needed, find, timeoutMs, signal });

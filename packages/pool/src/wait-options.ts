@@ -11,6 +11,12 @@ export interface WaitOptions {
   readonly server?: string;
 }
 
+/** How to wait until the pool is connected. */
+export interface ReadyOptions extends Pick<WaitOptions, 'timeoutMs' | 'signal'> {
+  /** How many servers must be connected. @defaultValue `'any'`, which is one */
+  readonly atLeast?: 'any' | 'all' | number;
+}
+
 /** The answer to `Pool.echo()`. */
 export interface EchoAnswer {
   /** What was sent, as it came back. */

@@ -41,6 +41,7 @@ export class Wire {
   #transport: Transport | undefined;
   /** How many want nothing more to be read. */
   #holds = 0;
+  #heardMs = 0;
   readonly #yielding = new Set<() => void>();
 
   constructor(server: string, settings: ConnectionSettings, clock: Clock, owner: WireOwner) {
@@ -61,6 +62,11 @@ export class Wire {
   /** Requests that wait for their answer. */
   get pending(): number {
     return this.#inbox.replies.length;
+  }
+
+  /** When the last chunk came, by the monotonic clock. */
+  get heardMs(): number {
+    return this.#heardMs;
   }
 
   get bufferedBytes(): number {
@@ -139,7 +145,8 @@ export class Wire {
 
   /** Reads a chunk as {@link Inbox.read} does. */
   read(chunk: Uint8Array, isOpen: () => boolean): ProtocolError | undefined {
-    this.#heartbeat?.heard();
+    this.#heardMs = this.#clock.monotonicMs();
+    this.#heartbeat?.heard(this.#heardMs);
     return this.#inbox.read(chunk, isOpen);
   }
 

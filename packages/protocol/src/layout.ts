@@ -64,6 +64,15 @@ const FAST_BUILDS: Readonly<Record<string, Build>> = {
     uniqueId: body.text(),
     workload: body.rest(),
   }),
+  'handle,functionName,uniqueId,reducer,workload': (type, magic, body) => ({
+    type,
+    magic,
+    handle: body.text(),
+    functionName: body.text(),
+    uniqueId: body.text(),
+    reducer: body.text(),
+    workload: body.rest(),
+  }),
 };
 
 function buildOf(args: PacketDefinition['args']): Build {

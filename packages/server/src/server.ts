@@ -5,6 +5,7 @@ import { InvalidArgumentError } from '@gearman/protocol';
 import { Engine } from './engine/engine.ts';
 import { Ledger } from './engine/ledger.ts';
 import { EngineTimer } from './engine-timer.ts';
+import { ListenError } from './errors.ts';
 import { makeHandlePrefix } from './handle-prefix.ts';
 import { HttpListener } from './http/http-listener.ts';
 import { IN_PROCESS, printableAddress } from './net/address.ts';
@@ -12,8 +13,8 @@ import { Congestion } from './net/congestion.ts';
 import { Connections } from './net/connections.ts';
 import { connectedPair } from './net/in-process.ts';
 import { InputBudget } from './net/input-budget.ts';
-import { type LimitCounters, LimitLog, type LimitName } from './net/limit-log.ts';
-import { addressOf, closeListener, listen, type ServerAddress } from './net/listen.ts';
+import { LimitLog, type LimitName } from './net/limit-log.ts';
+import { addressOf, closeListener, listen, type ServerAddress, toServerName } from './net/listen.ts';
 import { OutputPool } from './net/output-pool.ts';
 import { ProgressWatch } from './net/progress-watch.ts';
 import { RefusalLog } from './net/refusal-log.ts';
@@ -31,8 +32,9 @@ import {
   type ServerOptions,
 } from './options.ts';
 import type { ServerEvent } from './server-events.ts';
-import { type JobCounters, ServerObserver } from './server-observer.ts';
-import { Durability, type StoreStats } from './store/durability.ts';
+import { ServerObserver } from './server-observer.ts';
+import type { ServerStats } from './server-stats.ts';
+import { Durability } from './store/durability.ts';
 
 /** How {@link Server.close} ends. */
 export interface CloseOptions {
@@ -50,30 +52,6 @@ export interface CloseOptions {
    * @defaultValue 30_000
    */
   readonly timeoutMs?: number | undefined;
-}
-
-/** What a server is doing, at one moment. */
-export interface ServerStats {
-  readonly connections: number;
-  readonly functions: number;
-  /** Jobs that have not ended. */
-  readonly jobs: number;
-  readonly runningJobs: number;
-  readonly sleepingWorkers: number;
-  /** Memory of all jobs, about. */
-  readonly queueBytes: number;
-  /** Bytes of messages that have not come whole yet. */
-  readonly inputBytes: number;
-  /** Bytes that peers have not read yet. */
-  readonly outputBytes: number;
-  /** Peers since the start that did not get through the TLS handshake. */
-  readonly failedHandshakes: number;
-  /** Counts since the start. */
-  readonly counters: Readonly<JobCounters>;
-  /** How often each limit was reached since the start; at `outboxSoftBytes`, how often a worker had to wait. */
-  readonly limits: Readonly<LimitCounters>;
-  /** Undefined without a store. */
-  readonly store: StoreStats | undefined;
 }
 
 /** A Gearman job server. Make one with {@link createServer}. */
@@ -173,6 +151,18 @@ export class Server extends TypedEmitter<ServerEvent> {
   /** Where the server accepts connections, in the order of the calls of {@link listen}. */
   get addresses(): ServerAddress[] {
     return this.#listeners.filter((listener) => listener.listening).map(addressOf);
+  }
+
+  /**
+   * Where clients and workers on this machine reach the server, as they take it for `servers`: the first of
+   * {@link addresses}, such as `127.0.0.1:4730` or `unix:/run/gearman.sock`.
+   *
+   * @throws ListenError `ERR_GEARMAN_LISTEN` before {@link listen} and after {@link close}
+   */
+  get address(): string {
+    const [first] = this.addresses;
+    if (first !== undefined) return toServerName(first);
+    throw new ListenError('the server has no address: it does not listen; await server.listen() first');
   }
 
   /** Where the server takes jobs over HTTP. */

@@ -27,7 +27,7 @@ export class FakeDial {
   }
 }
 
-/** One attempt to connect, and the connection it becomes when the test lets it. */
+/** One attempt to connect, and the connection it becomes when the test lets it. Tests extend it to play more of a server. */
 export class FakeTransport {
   /** Who is told: the test may call these late, as a real socket might. */
   readonly handlers: FakeTransportHandlers;
@@ -44,15 +44,22 @@ export class FakeTransport {
   destroyed = false;
   readonly #parser = new StreamParser();
 
-  /** @internal use {@link FakeDial} */
   constructor(handlers: FakeTransportHandlers) {
     this.handlers = handlers;
   }
 
   write(pieces: readonly Uint8Array[]): boolean {
     this.writes++;
-    for (const piece of pieces) this.received.push(...this.#parser.push(piece));
+    for (const piece of pieces) {
+      // The buffer is used again: what was written must not change with it.
+      for (const message of this.#parser.push(Uint8Array.from(piece))) this.hear(message);
+    }
     return this.bufferedBytes === 0;
+  }
+
+  /** Keeps what was written. */
+  protected hear(message: StreamMessage): void {
+    this.received.push(message);
   }
 
   pause(): void {
@@ -84,12 +91,17 @@ export class FakeTransport {
 
   /** The server sends text, or anything else. */
   replyBytes(bytes: string | Uint8Array): void {
-    this.handlers.onData(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes);
+    const chunk = Uint8Array.from(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes);
+    this.handlers.onData(chunk);
+    // A real socket uses the buffer again for the next read.
+    chunk.fill(0xee);
   }
 
-  /** The connection ends. */
-  close(error?: Error): void {
-    this.handlers.onClose(error);
+  /** The connection ends, or was refused: with an error, or the system's code for one. */
+  close(error?: Error | string): void {
+    this.handlers.onClose(
+      typeof error === 'string' ? Object.assign(new Error(error), { code: error }) : error,
+    );
   }
 
   /** The types of what was written; text lines as they are. */

@@ -26,6 +26,18 @@ export interface StopOptions extends ServerOptions {
   readonly abortAfterMs?: number;
 }
 
+/** Options of `worker.handleSignals()`: how to stop, and when else. */
+export interface SignalOptions extends StopOptions {
+  /**
+   * Whether a process that was forked, and so has a channel to its parent, also stops when that channel closes: the parent
+   * has ended, however it did, or one of the two has called `disconnect()`. Until the worker has stopped the channel keeps
+   * the process alive. Without a channel it means nothing.
+   *
+   * @defaultValue true
+   */
+  readonly parent?: boolean;
+}
+
 /** Options of `worker.workOnce()`. */
 export interface WorkOnceOptions extends ServerOptions {
   /** How long to wait for a job, in milliseconds. The job itself may take longer. @defaultValue for ever */
@@ -56,6 +68,7 @@ const stopSchema = z.strictObject({
   timeoutMs: limitMs.default(Number.POSITIVE_INFINITY),
   abortAfterMs: limitMs.optional(),
 });
+const parentSchema = z.strictObject({ parent: z.boolean().default(true) });
 const workOnceSchema = z.strictObject({ server, timeoutMs: limitMs.default(Number.POSITIVE_INFINITY) });
 const serverSchema = z.strictObject({ server });
 const unregisterSchema = z.strictObject({ drain: z.boolean().default(true) });
@@ -66,6 +79,16 @@ const fail = (message: string): Error => new InvalidArgumentError(message);
 export function parseStopOptions(input: StopOptions): StopLimits {
   const { timeoutMs, abortAfterMs, ...rest } = parseOptions(stopSchema, input, 'stop()', fail);
   return { server: rest.server, timeoutMs, abortAfterMs: Math.min(timeoutMs, abortAfterMs ?? timeoutMs) };
+}
+
+/** Checks the options of `worker.handleSignals()`. */
+export function parseSignalOptions(input: SignalOptions): {
+  readonly parent: boolean;
+  readonly stop: StopOptions;
+} {
+  const { parent, ...stop } = input;
+  parseStopOptions(stop);
+  return { ...parseOptions(parentSchema, { parent }, 'handleSignals()', fail), stop };
 }
 
 /** Checks the options of `worker.workOnce()`. */

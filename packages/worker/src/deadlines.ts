@@ -1,5 +1,11 @@
 import type { Clock, Timer } from '@gearman/events';
 
+/** How long jobs may go on. */
+export interface JobLimits {
+  readonly abortAfterMs: number;
+  readonly timeoutMs: number;
+}
+
 /** Things to do later, all of which can be called off. */
 export class Deadlines {
   readonly #clock: Clock;
@@ -19,6 +25,12 @@ export class Deadlines {
       });
       this.#timers.add(timer);
     }
+  }
+
+  /** Asks jobs to come to an end, and later gives them up. */
+  limit({ abortAfterMs, timeoutMs }: JobLimits, abort: () => void, giveUp: () => void): void {
+    if (abortAfterMs < timeoutMs) this.after(abortAfterMs, abort);
+    this.after(timeoutMs, giveUp);
   }
 
   cancel(): void {

@@ -1,4 +1,6 @@
 import type { Pool } from '@gearman/pool';
+import { request } from '@gearman/protocol';
+import type { QueueLimit } from './register-options.ts';
 import type { FunctionEntry } from './registry.ts';
 import type { TextLinks } from './text-links.ts';
 
@@ -10,6 +12,19 @@ export interface FunctionStatus {
   readonly running: number;
   /** Connections that offer the function. */
   readonly workers: number;
+}
+
+/** Tells all servers how many jobs of a function they may have; resolves when those connected have read it. */
+export async function limitQueue(
+  pool: Pool,
+  { fullName }: FunctionEntry,
+  limit: QueueLimit | null,
+): Promise<void> {
+  pool.setMaxQueue(fullName, limit);
+  // Its answer says that what was sent before has been read.
+  const echo = request('ECHO_REQ', { data: new Uint8Array(0) });
+  const connections = pool.connections.filter(({ ready }) => ready);
+  await Promise.all(connections.map((each) => each.ask(echo)));
 }
 
 /** Asks all connected servers, at least one, and adds their figures. */

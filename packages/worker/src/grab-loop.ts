@@ -36,6 +36,8 @@ export interface GrabLane {
   readonly slots: Slots;
   /** For jobs that are taken ahead of their time; undefined when none are. */
   readonly starts: StartLine | undefined;
+  /** A loop has come to a pause or a job of it has ended: what waits for that may go on. */
+  check(loop: GrabLoop): void;
 }
 
 // Best first. Servers that do not know one answer ERROR. Only the first tells the reducer of a job, only two its unique id.
@@ -179,7 +181,7 @@ export class GrabLoop implements SlotUser, ReplyHandler<AssignPacket | Packet<'N
     const state = this.#state;
     if (state.name !== 'grabbing') return;
     state.inFlight--;
-    this.#answeredMs = this.#host.clock.monotonicMs();
+    this.#answeredMs = this.connection.heardMs;
     if (packet.type === 'NO_JOB') {
       this.#runDry(state);
     } else {

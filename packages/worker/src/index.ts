@@ -1,10 +1,18 @@
 // What applications use.
 
 export type { BatchHandler, BatchOptions } from './batch.ts';
-export type { ServerOptions, StopOptions, UnregisterOptions, WorkOnceOptions } from './call-options.ts';
+export type {
+  ServerOptions,
+  SignalOptions,
+  StopOptions,
+  UnregisterOptions,
+  WorkOnceOptions,
+} from './call-options.ts';
 export type { CodecHandler, ContractHandler, ContractJob, ContractResult } from './contract-job.ts';
 export {
   defineWorker,
+  type TaskContract,
+  type TaskContracts,
   type TaskDefinition,
   type TaskJob,
   type WorkerDefinition,

@@ -46,11 +46,6 @@ export class LaneSet {
     return (this.#laneOf.get(wireName) ?? this.main).pool;
   }
 
-  /** A loop has come to a pause or a job of it has ended. */
-  check(loop: GrabLoop): void {
-    for (const lane of this.#lanes) lane.check(loop);
-  }
-
   /** Hears all connections from now on, and tells the servers the functions. */
   attach(): void {
     this.#attached = true;

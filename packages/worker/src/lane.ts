@@ -106,7 +106,7 @@ export class Lane {
     this.#plan.serve();
   }
 
-  /** A loop has come to a pause or a job of it has ended. */
+  /** A loop of this lane has come to a pause or a job of it has ended. */
   check(loop: GrabLoop): void {
     this.functions.check(loop);
     if (this.#withdrawals.size > 0) for (const drain of this.#withdrawals.values()) drain.check(loop);
@@ -171,7 +171,8 @@ export class Lane {
     let loop = this.#loops.get(connection);
     if (loop === undefined) {
       const { slots, starts } = this.#plan.placesFor(connection.server);
-      loop = new GrabLoop(connection, { functions: this.functions, slots, starts }, this.#grabHost);
+      const check = (each: GrabLoop): void => this.check(each);
+      loop = new GrabLoop(connection, { functions: this.functions, slots, starts, check }, this.#grabHost);
       this.#loops.set(connection, loop);
       // A server that was added while the worker runs.
       loop.allow(!this.functions.empty && this.#owner.mayAsk(connection.server));

@@ -25,7 +25,8 @@ export class Step {
     this.done = new Promise((resolve) => {
       this.#resolve = (result) => {
         this.#timer?.cancel();
-        steps.grant(0);
+        // The worker may have been started meanwhile.
+        if (!steps.unlimited) steps.grant(0);
         onEnd();
         resolve(result);
       };

@@ -1,11 +1,10 @@
-import { ClosedError, type Connection, type Pool } from '@gearman/pool';
-import { type GearmanError, InvalidArgumentError, request } from '@gearman/protocol';
+import { ClosedError, type Connection, type Pool, type RemoveOptions, type ServerInput } from '@gearman/pool';
+import { type GearmanError, InvalidArgumentError } from '@gearman/protocol';
 import { Steps } from './allowance.ts';
 import type { StopLimits } from './call-options.ts';
 import { Deadlines } from './deadlines.ts';
-import type { Drain } from './drain.ts';
 import { countsSeconds } from './exception-rule.ts';
-import { type FunctionStatus, reportFunction } from './function-reports.ts';
+import { type FunctionStatus, limitQueue, reportFunction } from './function-reports.ts';
 import type { GrabLoop } from './grab-loop.ts';
 import { IdleWatch } from './idle-watch.ts';
 import type { RunningJob } from './job.ts';
@@ -23,6 +22,7 @@ import { WorkerPlan } from './slot-plan.ts';
 import { TextLinks } from './text-links.ts';
 import { Step, type WorkOnceResult } from './work-once.ts';
 import type { EventSink } from './worker-events.ts';
+import { canFollow, type Life } from './worker-life.ts';
 import {
   healthOf,
   type StopReport,
@@ -31,14 +31,6 @@ import {
   type WorkerState,
   type WorkerStatus,
 } from './worker-status.ts';
-
-type State =
-  | { readonly name: 'idle' }
-  | { readonly name: 'started' }
-  | { readonly name: 'stopping'; readonly drains: readonly Drain[] }
-  | { readonly name: 'stopped' };
-
-const ORDER: readonly WorkerState[] = ['idle', 'started', 'stopping', 'stopped'];
 
 /** What a worker is doing: its life from start to stop, and which servers it asks for jobs. */
 export class WorkerCore implements LaneOwner {
@@ -59,7 +51,7 @@ export class WorkerCore implements LaneOwner {
   readonly #watchers = new Set<() => void>();
   readonly #onPoolClosed = (): void => this.#giveUp(new ClosedError('the pool of the worker was closed'));
   readonly #loops = (): readonly GrabLoop[] => this.#lanes.loops;
-  #state: State = { name: 'idle' };
+  #state: Life = { name: 'idle' };
   #held = false;
   #stopped: Promise<StopReport> | undefined;
   #stopIf: ((status: WorkerStatus) => boolean) | undefined;
@@ -146,13 +138,17 @@ export class WorkerCore implements LaneOwner {
     else await this.#stopped;
   }
 
-  async limitQueue(entry: FunctionEntry, limit: QueueLimit | null): Promise<void> {
-    const pool = this.#lanes.poolOf(entry);
-    pool.setMaxQueue(entry.fullName, limit);
-    // Its answer says that what was sent before has been read.
-    const echo = request('ECHO_REQ', { data: new Uint8Array(0) });
-    const connections = pool.connections.filter(({ ready }) => ready);
-    await Promise.all(connections.map((each) => each.ask(echo)));
+  limitQueue(entry: FunctionEntry, limit: QueueLimit | null): Promise<void> {
+    return limitQueue(this.#lanes.poolOf(entry), entry, limit);
+  }
+
+  addServer(servers: ServerInput | readonly ServerInput[]): void {
+    for (const { pool } of this.#lanes.lanes) pool.addServer(servers);
+  }
+
+  async removeServer(server: string, options: RemoveOptions): Promise<void> {
+    await Promise.all(this.#lanes.lanes.map(({ pool }) => pool.removeServer(server, options)));
+    this.#rests.end(server);
   }
 
   report(entry: FunctionEntry): Promise<FunctionStatus> {
@@ -217,14 +213,15 @@ export class WorkerCore implements LaneOwner {
     return step.done;
   }
 
-  async stop({ server, timeoutMs, abortAfterMs }: StopLimits): Promise<StopReport> {
-    if (server !== undefined && this.#stopped === undefined) {
-      return this.#stopServer(server, timeoutMs, abortAfterMs);
+  async stop(limits: StopLimits): Promise<StopReport> {
+    if (limits.server !== undefined && this.#stopped === undefined) {
+      return this.#stopServer(limits.server, limits);
     }
     this.#stopped ??= this.#stop();
     if (this.#state.name === 'stopping') {
       const reason = new ClosedError('the worker is stopping');
-      this.#after(abortAfterMs, timeoutMs, reason, this.#loops, () => this.#giveUp(reason));
+      const abort = (): void => stopJobs(this.#lanes.loops, reason);
+      this.#deadlines.limit(limits, abort, () => this.#giveUp(reason));
     }
     return this.#stopped;
   }
@@ -276,9 +273,9 @@ export class WorkerCore implements LaneOwner {
   }
 
   /** The only place that changes the state, which goes one way. */
-  #enter(next: State): void {
+  #enter(next: Life): void {
     const from = this.#state.name;
-    if (ORDER.indexOf(next.name) <= ORDER.indexOf(from)) {
+    if (!canFollow(from, next.name)) {
       throw new Error(`worker state ${next.name} cannot follow ${from}`);
     }
     this.#state = next;
@@ -317,7 +314,7 @@ export class WorkerCore implements LaneOwner {
 
   /** Once per job: whatever is not wanted must cost nothing. */
   #onQuiet(loop: GrabLoop): void {
-    this.#lanes.check(loop);
+    loop.lane.check(loop);
     if (this.#state.name === 'stopping') for (const drain of this.#state.drains) drain.check(loop);
     if (this.#rests.awaited) this.#rests.check(this.#lanes.loops);
     this.#step?.onQuiet();
@@ -331,7 +328,7 @@ export class WorkerCore implements LaneOwner {
     this.#stopped = this.#stop();
   }
 
-  async #stopServer(server: string, timeoutMs: number, abortAfterMs: number): Promise<StopReport> {
+  async #stopServer(server: string, limits: StopLimits): Promise<StopReport> {
     this.#serversOf(server);
     const { finished, unfinished } = this.#runner;
     this.#rests.leave(server);
@@ -341,11 +338,15 @@ export class WorkerCore implements LaneOwner {
       this.#lanes.loops.filter(({ connection }) => connection.server === server);
     const drains = this.#lanes.lanes.map((lane) => lane.withdraw(server));
     const reason = new ClosedError(`the worker is leaving ${server}`);
-    this.#after(abortAfterMs, timeoutMs, reason, loopsThere, () => {
+    const giveUp = (): void => {
       for (const loop of loopsThere()) for (const job of [...loop.jobs]) job.lose(reason);
       for (const drain of drains) drain.force();
-    });
+    };
+    // Its own: jobs that come after a new start there must not meet them.
+    const deadlines = new Deadlines(this.#runner.clock);
+    deadlines.limit(limits, () => stopJobs(loopsThere(), reason), giveUp);
     await Promise.all(drains.map(({ done }) => done));
+    deadlines.cancel();
     this.onChange();
     const given = loopsThere().reduce((sum, { jobs }) => sum + jobs.size, 0);
     return {
@@ -382,22 +383,6 @@ export class WorkerCore implements LaneOwner {
     return report;
   }
 
-  /** Aborts the jobs of some loops, and later gives them up. */
-  #after(
-    abortAfterMs: number,
-    timeoutMs: number,
-    reason: GearmanError,
-    loops: () => readonly GrabLoop[],
-    giveUp: () => void,
-  ): void {
-    if (abortAfterMs < timeoutMs) {
-      this.#deadlines.after(abortAfterMs, () => {
-        for (const loop of loops()) for (const job of [...loop.jobs]) job.stop(reason);
-      });
-    }
-    this.#deadlines.after(timeoutMs, giveUp);
-  }
-
   /** Leaves the jobs that still run to the server. */
   #giveUp(reason: GearmanError): void {
     this.#stopped ??= this.#stop();
@@ -405,4 +390,8 @@ export class WorkerCore implements LaneOwner {
     // CANT_DO makes a server requeue the jobs of the function.
     if (this.#state.name === 'stopping') for (const drain of this.#state.drains) drain.force();
   }
+}
+
+function stopJobs(loops: readonly GrabLoop[], reason: GearmanError): void {
+  for (const loop of loops) for (const job of [...loop.jobs]) job.stop(reason);
 }

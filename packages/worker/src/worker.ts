@@ -1,9 +1,15 @@
 import { type Observable, TypedEmitter } from '@gearman/events';
-import { ClosedError, type Pool, type WaitOptions } from '@gearman/pool';
+import {
+  ClosedError,
+  type Pool,
+  type ReadyOptions,
+  type RemoveOptions,
+  type ServerInput,
+} from '@gearman/pool';
 import { toFunctionName } from '@gearman/protocol';
 import type { CodecOptions, FunctionContract, GivenCodec } from '@gearman/protocol/payload';
 import { Batcher, type BatchHandler, type BatchOptions, parseBatchOptions } from './batch.ts';
-import type { ServerOptions, StopOptions, WorkOnceOptions } from './call-options.ts';
+import type { ServerOptions, SignalOptions, StopOptions, WorkOnceOptions } from './call-options.ts';
 import { parseServerOptions, parseStopOptions, parseWorkOnceOptions } from './call-options.ts';
 import { byContract, type CodecHandler, type ContractHandler, contractOf } from './contract-job.ts';
 import type { RunningJob } from './job.ts';
@@ -215,6 +221,26 @@ export class Worker extends TypedEmitter<WorkerEvent> {
     return this;
   }
 
+  /**
+   * Connects to more servers, and asks them for jobs like the others.
+   *
+   * @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT` for addresses that cannot be read
+   */
+  addServer(servers: ServerInput | readonly ServerInput[]): void {
+    this.#core.addServer(servers);
+  }
+
+  /**
+   * Leaves a server, named as in {@link status}: asks it for no more jobs, lets those that run end, and disconnects.
+   *
+   * @param options `timeoutMs`: how long they may go on, `force`: not at all; what is cut the server gives to others
+   * @returns a promise resolved when the connection is closed. It rejects with `ERR_GEARMAN_INVALID_ARGUMENT` for a
+   * server that is none of the worker's
+   */
+  async removeServer(server: string, options: RemoveOptions = {}): Promise<void> {
+    return this.#core.removeServer(server, options);
+  }
+
   /** Takes a function back, see {@link Registration.unregister}. Unknown functions are ignored. */
   async unregister(functionName: string): Promise<void> {
     const entry = this.#entry(functionName);
@@ -257,9 +283,10 @@ export class Worker extends TypedEmitter<WorkerEvent> {
   /**
    * Waits until servers are connected. Never required: {@link start} waits by itself.
    *
+   * @param options `atLeast`: how many, default `'any'`; `timeoutMs`: in milliseconds, default 10,000; `signal`
    * @returns a promise that rejects with `ERR_GEARMAN_NO_SERVERS`, `ERR_GEARMAN_CLOSED` or the signal's reason
    */
-  async ready(options: WaitOptions & { readonly servers?: 'any' | 'all' | number } = {}): Promise<this> {
+  async ready(options: ReadyOptions = {}): Promise<this> {
     await this.pool.ready(options);
     return this;
   }
@@ -335,16 +362,15 @@ export class Worker extends TypedEmitter<WorkerEvent> {
 
   /**
    * Stops the worker on the first of these signals, so that the process ends by itself, with code 0 if nothing else
-   * keeps it alive. A second signal ends it at once.
+   * keeps it alive. A second signal ends it at once. A forked process also stops when its parent is gone.
    *
    * @returns a way to stop listening
    * @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT` for wrong options
    */
   handleSignals(
     signals: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT'],
-    options: StopOptions = {},
+    options: SignalOptions = {},
   ): Disposable {
-    parseStopOptions(options);
     return stopOnSignals(this, signals, options);
   }
 

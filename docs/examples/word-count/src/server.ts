@@ -8,5 +8,4 @@ process.once('disconnect', () => process.exit(0));
 process.once('SIGTERM', () => {
   void server.close().then(() => process.exit(0));
 });
-const [address] = server.addresses;
-process.send?.({ servers: `127.0.0.1:${address?.port}` });
+process.send?.({ servers: server.address });

@@ -8,11 +8,7 @@ const worker = createWorker({ clientId: `word-count-${name}` });
 worker.register('count-words', (job) => JSON.stringify(countWords(job.text(), name)));
 worker.register('merge-counts', (job) => JSON.stringify(mergeTallies(JSON.parse(job.text()) as Tally[])));
 
-// SIGTERM: the jobs at hand are finished first. Only the channel to the parent keeps the process then.
+// SIGTERM, or the end of the parent: the jobs at hand are finished first.
 worker.handleSignals(['SIGTERM'], { timeoutMs: 5000 });
-worker.on('stop', () => process.disconnect());
 await worker.start();
-
-// Without a parent nobody needs the results.
-process.once('disconnect', () => process.exit(0));
 process.send?.('ready');

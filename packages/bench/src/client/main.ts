@@ -1,13 +1,14 @@
 // One client process of each library in turn, through gearmand and workers of libgearman; with `--instant` at a server
 // that has every result at once, so that nobody but the client takes time.
-import { type ChildProcess, execFile, fork, spawn } from 'node:child_process';
+import { execFile, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { findGearmand, startGearmand } from '@gearman/testing';
+import { summary } from '../support/figures.ts';
+import { compile } from '../support/native.ts';
+import { cpuMsOf, end, startProgram } from '../support/processes.ts';
 import type { Measurement } from './contender.ts';
-import { compile } from './native.ts';
 
 const { values } = parseArgs({
   options: {
@@ -48,10 +49,9 @@ interface Stage {
 
 async function gearmandStage(workerPath: string): Promise<Stage> {
   const server = await startGearmand(['--threads=0']);
-  const workers = Array.from({ length: Number(values.workers) }, () =>
-    spawn(workerPath, [String(server.port)], { stdio: ['ignore', 'pipe', 'inherit'] }),
+  const workers = await Promise.all(
+    Array.from({ length: Number(values.workers) }, () => startProgram([workerPath, String(server.port)])),
   );
-  for (const { stdout } of workers) await once(stdout, 'data');
   return {
     port: server.port,
     cpuMs: () => cpuMsOf([server.pid, ...workers.map(({ pid }) => pid)]),
@@ -68,35 +68,9 @@ async function instantStage(): Promise<Stage> {
   return { port, cpuMs: () => cpuMsOf([child.pid]), stop: () => end(child) };
 }
 
-function cpuMsOf(pids: readonly (number | undefined)[]): number {
-  if (process.platform !== 'linux') return 0;
-  return pids
-    .filter((pid) => pid !== undefined)
-    .map((pid) => {
-      // Behind the name, which may hold anything: the 12th and 13th are user and system time in ticks of 10 ms.
-      const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)?.split(' ') ?? [];
-      return (Number(fields[11]) + Number(fields[12])) * 10;
-    })
-    .reduce((sum, ms) => sum + ms, 0);
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  const exited = once(child, 'exit');
-  child.kill();
-  await exited;
-}
-
 function node(name: string, script: string, jobs: number): Contender {
   const path = fileURLToPath(new URL(`${script}.js`, import.meta.url));
   return { name, jobs, command: [process.execPath, path], more: [] };
-}
-
-function summary(numbers: readonly number[], digits: number): string {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  const [low = 0, middle = 0, high = 0] = [0, (sorted.length - 1) >> 1, sorted.length - 1].map(
-    (i) => sorted[i],
-  );
-  return `${middle.toFixed(digits)} (${low.toFixed(digits)} to ${high.toFixed(digits)})`;
 }
 
 const worker = values.instant ? undefined : compile('echo-worker');

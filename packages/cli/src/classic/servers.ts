@@ -1,3 +1,4 @@
+import { serverAddress } from '../server-address.ts';
 import type { ClassicArguments } from './arguments.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -8,9 +9,9 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  */
 export function classicServers({ host, port }: ClassicArguments, environment: Environment): string[] {
   const { GEARMAN_SERVERS: first = '', GEARMAN_SERVER: override = '' } = environment;
-  const address = host.startsWith('/')
-    ? `unix:${host}`
-    : `${host.includes(':') ? `[${host}]` : host}:${port}`;
-  const servers = [...first.split(','), ...(override === '' ? [address] : override.split(','))];
+  const servers = [
+    ...first.split(','),
+    ...(override === '' ? [serverAddress(host, port)] : override.split(',')),
+  ];
   return [...new Set(servers.map((server) => server.trim()).filter((server) => server !== ''))];
 }

@@ -20,8 +20,7 @@ export interface Shown {
 /** Opens an admin with the options of a command. */
 export async function openAdmin(options: ConnectionOptions): Promise<Admin> {
   const { createAdmin } = await import('@gearman/admin');
-  const { prefix } = options;
-  return createAdmin({ ...connectionOf(options), ...(prefix !== undefined && { prefix }) });
+  return createAdmin(connectionOf(options));
 }
 
 /** Asks once, or with `--watch` again and again, and prints what was said. Servers that say nothing are named on stderr. */

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { serverAddress } from '../server-address.ts';
 import { UsageError } from './exit-code.ts';
 import { count } from './values.ts';
 
@@ -36,12 +37,16 @@ export function addConnectionOptions(command: Command): Command {
 export function connectionOf(options: ConnectionOptions): {
   readonly servers?: string;
   readonly tls?: true | Readonly<Record<string, string>>;
+  readonly prefix?: string;
 } {
-  const { servers, host, port, tls, caFile, certFile, keyFile } = options;
+  const { servers, host, port, tls, caFile, certFile, keyFile, prefix } = options;
   if (servers !== undefined && (host !== undefined || port !== undefined)) {
     throw new UsageError('give --servers, or --host and --port, not both');
   }
-  const one = host === undefined && port === undefined ? undefined : oneServer(host ?? '127.0.0.1', port);
+  const one =
+    host === undefined && port === undefined
+      ? undefined
+      : serverAddress(host ?? '127.0.0.1', port ?? DEFAULT_PORT);
   const where = servers ?? one;
   const files = Object.entries({ caFile, certFile, keyFile }).flatMap(([name, file]) =>
     file === undefined ? [] : [[name, file]],
@@ -50,10 +55,6 @@ export function connectionOf(options: ConnectionOptions): {
   return {
     ...(where !== undefined && { servers: where }),
     ...(encrypted !== undefined && { tls: encrypted }),
+    ...(prefix !== undefined && { prefix }),
   };
-}
-
-function oneServer(host: string, port = DEFAULT_PORT): string {
-  if (host.startsWith('/')) return `unix:${host}`;
-  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

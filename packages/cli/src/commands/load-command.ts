@@ -1,7 +1,6 @@
 import { Command, Option } from 'commander';
 import { addConnectionOptions, type ConnectionOptions, connectionOf } from './connection-options.ts';
 import { EXIT } from './exit-code.ts';
-import { wireName } from './function-name.ts';
 import { count, size } from './values.ts';
 
 interface LoadOptions extends ConnectionOptions {
@@ -58,7 +57,7 @@ async function load(options: LoadOptions): Promise<void> {
   ]);
   const { jobs, window, size: sizeBytes, background } = options;
   const connection = connectionOf(options);
-  const name = wireName(options.function, options);
+  const name = options.function;
   const workers = Array.from({ length: options.workers }, () =>
     createWorker({ ...connection, concurrency: window }),
   );

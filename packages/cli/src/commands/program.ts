@@ -11,6 +11,7 @@ import { showCommands } from './show-commands.ts';
 import { submitCommand } from './submit-command.ts';
 import { topCommand } from './top-command.ts';
 import { workCommand } from './work-command.ts';
+import { workerCommand } from './worker-command.ts';
 
 const EXAMPLES = `
 Examples:
@@ -36,6 +37,7 @@ export function buildProgram(): Command {
   const commands = [
     submitCommand(),
     workCommand(),
+    workerCommand(),
     ...showCommands(),
     topCommand(),
     ...changeCommands(),

@@ -3,13 +3,14 @@ import { Command, Option } from 'commander';
 import { readAll, readLines, withoutLineFeed } from '../byte-lines.ts';
 import { addConnectionOptions, type ConnectionOptions, connectionOf } from './connection-options.ts';
 import { codeOf, exitCodeOf, messageOf, UsageError } from './exit-code.ts';
-import { wireName } from './function-name.ts';
-import { duration } from './values.ts';
+import { duration, time } from './values.ts';
 
 interface SubmitOptions extends ConnectionOptions {
   readonly background?: true;
   readonly high?: true;
   readonly low?: true;
+  readonly delay?: number;
+  readonly at?: Date;
   readonly unique?: string;
   readonly lines?: true;
   readonly progress?: true;
@@ -22,6 +23,7 @@ Examples:
   gearman submit reverse hello
   gearman submit resize - < photo.jpg > small.jpg
   gearman submit mail '{"to":"me"}' --background --unique order-7
+  gearman submit report '' --delay 2h
   ls *.jpg | gearman submit thumbnail --lines --json
 
 Without data, or with -, the data is read from standard input.`;
@@ -34,6 +36,16 @@ export function submitCommand(): Command {
     .option('-b, --background', 'print the handle, and do not wait for the job')
     .option('--high', 'before jobs of normal priority')
     .addOption(new Option('--low', 'after jobs of normal priority').conflicts('high'))
+    .addOption(
+      new Option('--delay <duration>', 'in the background, not before so long a time has passed')
+        .argParser(duration)
+        .conflicts(['at', 'high', 'low', 'progress']),
+    )
+    .addOption(
+      new Option('--at <time>', 'in the background, at a time: 2030-01-31T08:00, local unless it ends with Z')
+        .argParser(time)
+        .conflicts(['high', 'low', 'progress']),
+    )
     .option('-u, --unique <id>', 'jobs with one id that live at the same time are one job')
     .option('-n, --lines', 'one job for each line of standard input, one after the other')
     .option('--progress', 'show on standard error how far the job is')
@@ -61,9 +73,9 @@ async function submit(functionName: string, data: string | undefined, options: S
       responseTimeoutMs: timeout,
     }),
   });
-  const name = wireName(functionName, options);
   try {
-    for await (const workload of workloads(data, options)) await submitOne(client, name, workload, options);
+    for await (const workload of workloads(data, options))
+      await submitOne(client, functionName, workload, options);
   } finally {
     await client.close();
   }
@@ -84,7 +96,7 @@ async function submitOne(
   workload: Uint8Array,
   options: SubmitOptions,
 ): Promise<void> {
-  const { high, low, unique, background, json } = options;
+  const { high, low, unique, background, delay, at, json } = options;
   const settings = {
     ...(high === true && { priority: 'high' as const }),
     ...(low === true && { priority: 'low' as const }),
@@ -92,8 +104,12 @@ async function submitOne(
   };
   let job: Job | undefined;
   try {
-    if (background === true) {
-      const ref = await client.submitBackground(name, workload, settings);
+    const when = delay === undefined ? at : { delayMs: delay };
+    if (background === true || when !== undefined) {
+      const ref =
+        when === undefined
+          ? await client.submitBackground(name, workload, settings)
+          : await client.submitAt(name, when, workload, settings);
       process.stdout.write(
         json === true ? `${JSON.stringify({ ok: true, job: String(ref) })}\n` : `${ref}\n`,
       );

@@ -9,6 +9,15 @@ export function duration(text: string): number {
   return durationMs;
 }
 
+/** Parser of an option that is a moment. */
+export function time(text: string): Date {
+  const moment = new Date(text);
+  if (!/^\d{4}-\d\d-\d\d(T|$)/.test(text) || Number.isNaN(moment.getTime())) {
+    throw new InvalidArgumentError('Say when as 2030-01-31T08:00 or 2030-01-31T08:00Z.');
+  }
+  return moment;
+}
+
 const UNITS_BYTES: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
 
 /** Parser of an option that is a size; gives bytes. */

@@ -4,7 +4,6 @@ import { readAll } from '../byte-lines.ts';
 import { runCommand } from '../run-command.ts';
 import { addConnectionOptions, type ConnectionOptions, connectionOf } from './connection-options.ts';
 import { messageOf } from './exit-code.ts';
-import { wireName } from './function-name.ts';
 import { count, duration } from './values.ts';
 
 interface WorkOptions extends ConnectionOptions {
@@ -66,11 +65,7 @@ async function work(functionName: string, words: readonly string[], options: Wor
     if (left === 0) void worker.stop();
     return runJob(job, words, options);
   };
-  worker.register(
-    wireName(functionName, options),
-    handler,
-    timeout === undefined ? {} : { timeoutMs: timeout },
-  );
+  worker.register(functionName, handler, timeout === undefined ? {} : { timeoutMs: timeout });
   worker.handleSignals(['SIGTERM', 'SIGINT'], { timeoutMs: grace });
   const stopped = new Promise<void>((resolve) => worker.on('stop', () => resolve()));
   await worker.start();

@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { ServerAdmin } from '@gearman/admin';
 import { parseDuration } from '../duration.ts';
+import { serverAddress } from '../server-address.ts';
 import { readVersion } from '../version.ts';
 import { explain, type Target } from './explain.ts';
 import { type Operation, operationsOf } from './operations.ts';
@@ -75,11 +76,7 @@ function whereTo(given: AdminArguments): { readonly servers: string; readonly ta
   if (!/^\d+$|^gearman$/.test(port)) {
     throw new Error(`Failed to connect on ${host}:${port} with Servname not supported for ai_socktype`);
   }
-  if (host.startsWith('/')) return { servers: `unix:${host}`, target };
-  return {
-    servers: `${host.includes(':') ? `[${host}]` : host}:${port === 'gearman' ? '4730' : port}`,
-    target,
-  };
+  return { servers: serverAddress(host, port === 'gearman' ? '4730' : port), target };
 }
 
 function intervalOf(given: AdminArguments): number | undefined {

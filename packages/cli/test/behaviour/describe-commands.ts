@@ -72,6 +72,21 @@ export function describeCommands(name: string, start: () => Promise<TestServer>)
       ]);
     });
 
+    test('submit --delay and --at queue jobs for later', async () => {
+      for (const when of [
+        ['--delay', '1h'],
+        ['--at', '2099-01-31T08:00Z'],
+      ]) {
+        const { code, stdout } = await here('submit', 'scheduled', 'x', ...when);
+        expect([code, stdout]).toEqual([0, expect.stringMatching(/^127\.0\.0\.1:\d+\/\/H:\S+\n$/)]);
+      }
+      await using _worker = await startRawWorker(server.port, { scheduled: () => {} });
+      const { functions } = await json('status');
+      expect(functions).toContainEqual(
+        expect.objectContaining({ functionName: 'scheduled', queued: 2, running: 0 }),
+      );
+    });
+
     test('submit --lines makes a job of each line of standard input', async () => {
       await using _worker = await startRawWorker(server.port, {
         echo: (job) => job.complete(`<${job.text}>`),

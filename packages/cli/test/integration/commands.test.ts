@@ -73,6 +73,8 @@ describe('a wrong command line', () => {
     [['submit'], 2, /missing required argument 'function'/],
     [['submit', 'f', 'x', '--lines'], 2, /standard input/],
     [['submit', 'f', 'x', '--high', '--low'], 2, /cannot be used with/],
+    [['submit', 'f', 'x', '--delay', '1h', '--high'], 2, /cannot be used with/],
+    [['submit', 'f', 'x', '--at', 'tomorrow'], 2, /2030-01-31T08:00Z/],
     [['status', '--port', '0'], 2, /from 1 to 65535/],
     [['top', '--filter', '('], 2, /regular expression/],
     [['bench', '--size', 'much'], 2, /64k/],

@@ -5,7 +5,7 @@ import { createClient } from '../../src/index.ts';
 test('close() leaves no connection on the server', async () => {
   const server = await createServer().listen({ port: 0 });
   onTestFinished(() => server.close());
-  const client = createClient({ servers: `127.0.0.1:${server.addresses[0]?.port}` });
+  const client = createClient({ servers: server.address });
   await client.submitBackground('f');
   const jobs = [client.submit('f').catch(() => 'closed'), client.trySubmit('f')];
   await client.close();

@@ -30,7 +30,7 @@ async function answer(
   text.accept();
   await turn();
   expect(text.lines).toEqual([`cancel job ${handle}`]);
-  text.sendBytes(Buffer.from(`${line}\r\n`));
+  text.replyBytes(Buffer.from(`${line}\r\n`));
   return text;
 }
 
@@ -68,10 +68,10 @@ describe('client.cancel()', () => {
     const text = fake.network.last.accept();
     await turn();
     expect(fake.network.attempts).toHaveLength(2);
-    text.sendBytes(Buffer.from('OK\r\n'));
+    text.replyBytes(Buffer.from('OK\r\n'));
     expect(await outcomes[0]).toBe('removed');
     expect(text.ended).toBe(false);
-    text.sendBytes(Buffer.from('ERR UNKNOWN_JOB\r\nOK\r\n'));
+    text.replyBytes(Buffer.from('ERR UNKNOWN_JOB\r\nOK\r\n'));
     expect(await Promise.all(outcomes)).toEqual(['removed', 'unknown', 'removed']);
     expect(text.ended).toBe(true);
   });

@@ -1,8 +1,19 @@
 import type { Observable } from '@gearman/events';
+import type { JobRef } from '@gearman/protocol';
 import { codecs, defineFunction, defineRegistry, type HelpDocument } from '@gearman/protocol/payload';
 import { expectTypeOf, test } from 'vitest';
 import { z } from 'zod';
-import { type Client, createClient, type Job, type JobEvent, type Outcome } from '../../src/index.ts';
+import {
+  type Client,
+  createClient,
+  type Job,
+  type JobEvent,
+  type Outcome,
+  submitMap,
+  type TaskReport,
+  type TaskResult,
+  type TaskSet,
+} from '../../src/index.ts';
 
 const order = defineFunction({
   name: 'order',
@@ -116,8 +127,59 @@ function proxies(client: Client<typeof registry>, plain: Client): unknown {
   ];
 }
 
+function collections(client: Client<typeof registry>): unknown {
+  const set = client.taskSet<number>();
+  const queue = client.taskQueue({
+    contract: order,
+    onComplete: ({ value }) => expectTypeOf(value).toEqualTypeOf<number>(),
+  });
+  const words: Observable<string> = client.result$(toUpper, 'a');
+  return [
+    expectTypeOf(set.add(order, { item: 'a' })).toEqualTypeOf<Job<number, { step: string }>>(),
+    expectTypeOf(set.add(order, { item: 'a' }, { background: true })).resolves.toEqualTypeOf<JobRef>(),
+    expectTypeOf(set.wait()).resolves.toEqualTypeOf<TaskReport<number>>(),
+    expectTypeOf<TaskResult<number> & { ok: true }>().toExtend<{ value: number | undefined }>(),
+    expectTypeOf(client.taskSet()).toEqualTypeOf<TaskSet>(),
+    expectTypeOf(client.taskSet().add('f', 'bytes')).toEqualTypeOf<Job>(),
+    expectTypeOf(client.taskSet<number | string>().add(ping)).toEqualTypeOf<Job<'pong', Uint8Array>>(),
+    queue.add({ item: 'a' }, { background: true }).add({ item: 'b' }),
+    expectTypeOf(queue.run()).toEqualTypeOf<TaskSet<number>>(),
+    expectTypeOf(client.taskQueue({ functionName: 'f' }).add('bytes').run()).toEqualTypeOf<TaskSet>(),
+    expectTypeOf(
+      client.submitMany([
+        { contract: order, data: { item: 'a' } },
+        { contract: ping, options: { priority: 'low' } },
+      ]),
+    ).toEqualTypeOf<[Job<number, { step: string }>, Job<'pong', Uint8Array>]>(),
+    expectTypeOf(client.submitMany(['a', 'b'].map((data) => ({ contract: toUpper, data })))).toEqualTypeOf<
+      Job<string, string>[]
+    >(),
+    expectTypeOf(client.submitMany([{ functionName: 'f', data: 'bytes' }])).toEqualTypeOf<Job[]>(),
+    client.submitManyBackground([{ contract: order, data: { item: 'a' } }]),
+    expectTypeOf(words.pipe(submitMap(client, toUpper))).toEqualTypeOf<Observable<string>>(),
+    expectTypeOf(words.pipe(submitMap(client, 'f'))).toEqualTypeOf<Observable<Buffer>>(),
+    client.submitAt(order, { delayMs: 5 }, { item: 'a' }),
+    client.submitAt('order', { delayMs: 5 }, { item: 'a' }, { priority: 'normal' }),
+    client.schedule(order, { hour: 3 }, { item: 'a' }),
+    // @ts-expect-error its result is no number
+    set.add(toUpper, 'a'),
+    // @ts-expect-error what is submitted by name gives bytes
+    set.add('f'),
+    // @ts-expect-error a key is missing
+    set.add(order, {}),
+    // @ts-expect-error an input is missing
+    queue.add(),
+    // @ts-expect-error another type
+    client.submitMany([{ contract: order, data: { item: 1 } }]),
+    // @ts-expect-error another type
+    client.submitManyBackground([{ contract: toUpper, data: 1 }]),
+    // @ts-expect-error a name with a contract takes what that says, and not text
+    client.submitAt('order', { delayMs: 5 }, 'bytes'),
+  ];
+}
+
 test('calls have the types of their contract, codec or client, without casts', () => {
-  for (const calls of [callsByContract, callsByName, callsByCodec, clients, proxies]) {
+  for (const calls of [callsByContract, callsByName, callsByCodec, clients, proxies, collections]) {
     expectTypeOf(calls).toBeFunction();
   }
 });

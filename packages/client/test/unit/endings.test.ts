@@ -1,5 +1,5 @@
 import { response } from '@gearman/protocol';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { type BackgroundOptions, type Client, createClient } from '../../src/index.ts';
 import { connectFakeClient, createFakeClient } from '../support/fake-client.ts';
 import { createdJob, errorOf, sentJob } from '../support/fake-job.ts';
@@ -279,6 +279,20 @@ describe('A job given up', () => {
     server.complete(handle);
     await job;
     expect(removed).toEqual(added);
+  });
+
+  test('a signal that many jobs share is listened to once, and let go with the last of them', async () => {
+    const { client } = await connectFakeClient();
+    const abort = new AbortController();
+    const listens = vi.spyOn(abort.signal, 'addEventListener');
+    const letsGo = vi.spyOn(abort.signal, 'removeEventListener');
+    const jobs = Array.from({ length: 20 }, () => errorOf(client.submit('f', '', { signal: abort.signal })));
+    await turn();
+    expect(listens).toHaveBeenCalledTimes(1);
+    abort.abort(reason);
+    for (const error of await Promise.all(jobs)) expect(error).toMatchObject({ cause: reason });
+    expect(letsGo).toHaveBeenCalledTimes(1);
+    expect(client.pending).toBe(0);
   });
 
   test('detach() ends it here', async () => {

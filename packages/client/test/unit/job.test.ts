@@ -66,8 +66,8 @@ describe('Job', () => {
     const encoded = Buffer.concat(
       encodePacket(response('WORK_COMPLETE', { handle: 'H:2', data: bytes('x') })),
     );
-    server.sendBytes(encoded.subarray(0, 14));
-    server.sendBytes(encoded.subarray(14));
+    server.replyBytes(encoded.subarray(0, 14));
+    server.replyBytes(encoded.subarray(14));
     expect(Buffer.isBuffer(await job)).toBe(true);
     expect(Buffer.isBuffer(await other)).toBe(true);
     expect(await other).toEqual(await job);

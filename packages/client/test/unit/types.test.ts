@@ -41,13 +41,11 @@ function typesOf(client: Client, job: Job): unknown {
 test('a job is what awaiting it gives', () => {
   expectTypeOf(typesOf).toBeFunction();
   expectTypeOf((client: Client, data: Payload) => client.submit('f', data)).returns.toEqualTypeOf<Job>();
-  expectTypeOf<Awaited<Job>>().toEqualTypeOf<Uint8Array>();
+  expectTypeOf<Awaited<Job>>().toEqualTypeOf<Buffer>();
   expectTypeOf<Awaited<Job<string>>>().toEqualTypeOf<string>();
-  expectTypeOf<Job>().toExtend<AsyncIterable<Uint8Array>>();
+  expectTypeOf<Job>().toExtend<AsyncIterable<Buffer>>();
   expectTypeOf((client: Client) => client.submitBackground('f')).returns.resolves.toEqualTypeOf<JobRef>();
-  expectTypeOf((client: Client) => client.trySubmit('f')).returns.resolves.toEqualTypeOf<
-    Outcome<Uint8Array>
-  >();
+  expectTypeOf((client: Client) => client.trySubmit('f')).returns.resolves.toEqualTypeOf<Outcome<Buffer>>();
 });
 
 test('events narrow by their type, on the emitter and as a union', () => {

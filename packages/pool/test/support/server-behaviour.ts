@@ -92,7 +92,7 @@ export function describePool(
       await using two = await start();
       await using pool = createPool({ servers: one.server });
       pool.addServer(two.server);
-      await pool.ready({ servers: 'all' });
+      await pool.ready({ atLeast: 'all' });
       await pool.removeServer(one.server);
       expect((await pool.echo()).server).toBe(two.server);
       expect(pool.servers.length).toBe(1);

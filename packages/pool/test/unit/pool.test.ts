@@ -66,7 +66,7 @@ describe('Pool, waiting', () => {
 
   test('does not wait for servers that were given up', async () => {
     const { pool, net } = createFakePool({ servers: 'a,b', reconnect: { maxAttempts: 1 } });
-    const [any, all] = [pool.acquire(), pool.ready({ servers: 'all' })];
+    const [any, all] = [pool.acquire(), pool.ready({ atLeast: 'all' })];
     net.attempts[0]?.close();
     await expect(all).rejects.toThrow(NoServersError);
     net.attempts[1]?.close();
@@ -78,10 +78,10 @@ describe('Pool, waiting', () => {
     ['any', 1],
     [2, 2],
     ['all', 3],
-  ] as const)('ready({ servers: %j }) resolves with connection %d', async (servers, needed) => {
+  ] as const)('ready({ atLeast: %j }) resolves with connection %d', async (atLeast, needed) => {
     const { pool, net } = createFakePool({ servers: 'a,b,c' });
     let ready = false;
-    const waiting = pool.ready({ servers }).then((result) => {
+    const waiting = pool.ready({ atLeast }).then((result) => {
       ready = true;
       return result;
     });
@@ -96,7 +96,7 @@ describe('Pool, waiting', () => {
   test('names only the servers that are missing', async () => {
     const { pool, net, clock } = createFakePool({ servers: 'a,b' });
     net.attempts[0]?.accept();
-    const waiting = pool.ready({ servers: 'all', timeoutMs: 5 });
+    const waiting = pool.ready({ atLeast: 'all', timeoutMs: 5 });
     clock.advance(5);
     await expect(waiting).rejects.toThrow(
       'fewer than 2 job servers accepted a connection within 5 ms (b:4730: still connecting); is gearmand running?',

@@ -58,7 +58,7 @@ describe('Pool.addServer()', () => {
   test('wakes who waits', async () => {
     const { pool, net } = createFakePool();
     const waiting = pool.acquire();
-    const all = pool.ready({ servers: 'all' });
+    const all = pool.ready({ atLeast: 'all' });
     pool.addServer(['b', 'c']);
     net.last.accept();
     expect((await waiting).server).toBe('c:4730');

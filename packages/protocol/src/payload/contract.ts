@@ -88,6 +88,14 @@ type ChunkPassing<C, Value, Part> = C extends StandardSchema
   ? PassingOf<C, ChunkOfCodec<Value, Part>>
   : Passing<Part>;
 
+/** The contract that {@link defineFunction} makes of these: schemas, or what is none, and what the codec carries. */
+export type ContractOfSchemas<Name extends string, Input, Output, Chunk, Value, Part> = FunctionContract<
+  Name,
+  PassingOf<Input, Value>,
+  OutputPassing<Output, Value>,
+  ChunkPassing<Chunk, Value, Part>
+>;
+
 /**
  * Says what a function takes and gives, for both sides to share.
  *
@@ -105,12 +113,7 @@ export function defineFunction<
   Part = Uint8Array,
 >(
   definition: FunctionDefinition<Name, Input, Output, Chunk, Value, Part>,
-): FunctionContract<
-  Name,
-  PassingOf<Input, NoInfer<Value>>,
-  OutputPassing<Output, NoInfer<Value>>,
-  ChunkPassing<Chunk, NoInfer<Value>, NoInfer<Part>>
-> {
+): ContractOfSchemas<Name, Input, Output, Chunk, NoInfer<Value>, NoInfer<Part>> {
   const { name, input, output, chunk, codec = json(), description, defaults = {}, ...rest } = definition;
   toFunctionName(name);
   const [extra] = Object.keys(rest);

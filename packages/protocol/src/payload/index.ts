@@ -13,6 +13,7 @@ export {
   type ChunkOf,
   type CodecContract,
   type ContractDefaults,
+  type ContractOfSchemas,
   defineFunction,
   type FunctionContract,
   type FunctionDefinition,

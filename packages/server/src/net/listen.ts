@@ -48,6 +48,14 @@ export function addressOf(listener: Server): ServerAddress {
   return { host: address.address, port: address.port };
 }
 
+/** As a client on this machine names it; one that listens on all addresses is reached on the loopback one. */
+export function toServerName({ host, port }: ServerAddress): string {
+  if (port === undefined) return `unix:${host}`;
+  if (host === '0.0.0.0') return `127.0.0.1:${port}`;
+  if (!host.includes(':')) return `${host}:${port}`;
+  return `[${host === '::' ? '::1' : host}]:${port}`;
+}
+
 function describe(error: NodeJS.ErrnoException, { port, host, path, fd }: Where): ListenError {
   const where = fd === undefined ? (path ?? `${host}:${port}`) : `descriptor ${fd}`;
   const why = REASONS[error.code ?? ''] ?? error.message;

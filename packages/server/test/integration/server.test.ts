@@ -1,5 +1,9 @@
-import { createServer, ListenError, type ServerEvent } from '@gearman/server';
+import { randomUUID } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createServer, ListenError, type ListenOptions, type ServerEvent } from '@gearman/server';
 import { describe, expect, test } from 'vitest';
+import { toServerName } from '../../src/net/listen.ts';
 import { readMessage } from '../support/read-message.ts';
 import {
   canDo,
@@ -39,6 +43,27 @@ describe('listening', () => {
     }
     await server.close();
     expect(server.addresses).toEqual([]);
+  });
+
+  test('has an address that clients take, while it listens', async () => {
+    await using server = createServer();
+    expect(() => server.address).toThrow(expect.objectContaining({ code: 'ERR_GEARMAN_LISTEN' }));
+    await server.listen({ port: 0 });
+    const [, port] = /^127\.0\.0\.1:(\d+)$/.exec(server.address) ?? [];
+    const peer = await TestConnection.open(Number(port));
+    await peer.close();
+    const addressOf = async (options: ListenOptions): Promise<string> => {
+      await using other = await createServer().listen(options);
+      return other.address.replace(/\d+$/, 'port');
+    };
+    // The listener takes the file away when it closes.
+    const path = join(tmpdir(), `gearman-${randomUUID()}.sock`);
+    expect(await addressOf({ path })).toBe(`unix:${path}`);
+    expect(await addressOf({ host: '0.0.0.0', port: 0 })).toBe('127.0.0.1:port');
+    expect(toServerName({ host: '::', port: 4730 })).toBe('[::1]:4730');
+    expect(toServerName({ host: 'fe80::1', port: 4730 })).toBe('[fe80::1]:4730');
+    await server.close();
+    expect(() => server.address).toThrow('does not listen');
   });
 
   test.each([

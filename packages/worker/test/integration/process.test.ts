@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { startOurServer } from '@gearman/testing';
@@ -11,12 +11,12 @@ class Program {
   readonly #lines: AsyncIterator<string>;
   readonly exited: Promise<readonly [code: number | null, signal: string | null]>;
 
-  constructor(body: string, server: string) {
+  constructor(body: string, server: string, stdio: StdioOptions = ['ignore', 'pipe', 'inherit']) {
     const code = `import { createWorker } from '@gearman/worker';\n${body}`;
     this.#child = spawn(process.execPath, ['--input-type=module', '--eval', code], {
       cwd: new URL('../..', import.meta.url),
       env: { PATH: process.env['PATH'], GEARMAN_SERVERS: server },
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio,
     });
     const { stdout } = this.#child;
     if (stdout === null) throw new Error('stdout is a pipe');
@@ -28,6 +28,11 @@ class Program {
   async line(): Promise<string | undefined> {
     const { value, done } = await this.#lines.next();
     return done === true ? undefined : value;
+  }
+
+  /** Closes the channel that the option `stdio` asked for, as the end of this process would. */
+  leave(): void {
+    this.#child.disconnect();
   }
 
   kill(signal: NodeJS.Signals): void {
@@ -84,6 +89,62 @@ describe('a worker process', () => {
     expect(await program.line()).toBe('stopping');
     program.kill('SIGINT');
     expect(await program.exited).toEqual([null, 'SIGINT']);
+  });
+
+  describe('with a channel to its parent', () => {
+    const forked: StdioOptions = ['ignore', 'pipe', 'inherit', 'ipc'];
+
+    test('ends with 0 after its running job when that closes', async () => {
+      await using server = await startOurServer();
+      await using client = await Submitter.open(server.port);
+      const body = `
+        const worker = createWorker();
+        worker.register('until-alone', async () => {
+          const alone = new Promise((resolve) => process.once('disconnect', resolve));
+          console.log('began');
+          await alone;
+          return 'done';
+        });`;
+      await using program = new Program(body + START, server.server, forked);
+      expect(await program.line()).toBe('started');
+      const result = client.run('until-alone');
+      expect(await program.line()).toBe('began');
+      program.leave();
+      expect(await result).toBe('done');
+      expect(await program.line()).toBe('stopped 1 0');
+      expect(await program.exited).toEqual([0, null]);
+    });
+
+    test('ends by itself when its worker has stopped', async () => {
+      await using server = await startOurServer();
+      await using client = await Submitter.open(server.port);
+      const body = `
+        const worker = createWorker();
+        worker.register('end', () => { worker.once('idle', () => worker.stop()); });`;
+      await using program = new Program(body + START, server.server, forked);
+      expect(await program.line()).toBe('started');
+      expect(await client.run('end')).toBe('');
+      expect(await program.exited).toEqual([0, null]);
+    });
+
+    test('goes on without its parent when asked to', async () => {
+      await using server = await startOurServer();
+      await using client = await Submitter.open(server.port);
+      const body = `
+        const worker = createWorker();
+        worker.register('f', () => 'still here');
+        process.once('disconnect', () => console.log('alone'));
+        worker.handleSignals(['SIGTERM'], { parent: false });
+        await worker.start();
+        console.log('started');`;
+      await using program = new Program(body, server.server, forked);
+      expect(await program.line()).toBe('started');
+      program.leave();
+      expect(await program.line()).toBe('alone');
+      expect(await client.run('f')).toBe('still here');
+      program.kill('SIGTERM');
+      expect(await program.exited).toEqual([0, null]);
+    });
   });
 
   test('lives while a worker is started, and ends by itself when it has stopped', async () => {

@@ -11,8 +11,7 @@ const SIXTEEN = Array.from({ length: 16 }, (_, index) => 1 + Math.round((index *
 
 function judge({ highest }: TortureReport, concurrencies: readonly number[]): void {
   for (const [index, concurrency] of concurrencies.entries()) {
-    expect(highest[index]).toBeLessThanOrEqual(concurrency);
-    expect(highest[index]).toBeGreaterThan(0);
+    expect(highest[index]).toBe(concurrency);
   }
 }
 
@@ -50,7 +49,8 @@ test.skipIf(!full || !shouldTestGearmand())(
       concurrencies: SIXTEEN,
       jobs: 200,
       restarts: 50,
-      timeoutMs: 1000,
+      // Its one timer per connection goes off for jobs that have ended, and then its figures are wrong (gearmand's issue 301).
+      timeoutMs: undefined,
       killProcesses: false,
     });
     console.log(report);

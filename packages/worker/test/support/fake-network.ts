@@ -1,89 +1,53 @@
-import type { Dial, Transport, TransportHandlers } from '@gearman/pool';
+import type { Dial } from '@gearman/pool';
 import { serverName } from '@gearman/pool';
-import { encodePacket, type Packet, type PacketType, response, StreamParser } from '@gearman/protocol';
+import { type Packet, type PacketType, response, type StreamMessage } from '@gearman/protocol';
+import { FakeTransport } from '@gearman/testing';
+
+export { turn } from '@gearman/testing';
 
 /** A packet as a server receives it: only requests, never text. */
-const isPacket = (message: { readonly type: string }): message is Packet => 'magic' in message;
+const isPacket = (message: StreamMessage): message is Packet =>
+  'magic' in message && !('sizeBytes' in message);
 
 /** One connection, seen from the server that the test plays. */
-export class FakePeer implements Transport {
-  readonly #handlers: TransportHandlers;
-  readonly #parser = new StreamParser();
-  #received: Packet[] = [];
+export class FakePeer extends FakeTransport {
+  declare readonly received: Packet[];
   #onPacket: ((packet: Packet) => void) | undefined;
   #jobs = 0;
-  #buffer = Buffer.alloc(0);
   /** Hears text commands; without it they are errors. */
   onText: ((line: string) => void) | undefined;
   /** Requests for a job without an answer. */
   inFlight = 0;
-  /** How many calls of `write` there were. */
-  writes = 0;
-  bufferedBytes = 0;
   open = true;
 
-  constructor(handlers: TransportHandlers) {
-    this.#handlers = handlers;
-  }
-
-  write(pieces: readonly Uint8Array[]): boolean {
-    this.writes++;
-    for (const piece of pieces) {
-      for (const message of this.#parser.push(Uint8Array.from(piece))) {
-        if (message.type === 'TEXT' && this.onText !== undefined) {
-          this.onText(message.line);
-          continue;
-        }
-        if (!isPacket(message)) throw new Error(`the worker sent ${message.type}`);
-        if (message.type.startsWith('GRAB_JOB')) this.inFlight++;
-        if (this.#onPacket === undefined) this.#received.push(message);
-        else this.#onPacket(message);
-      }
-    }
-    return this.bufferedBytes === 0;
-  }
-
-  pause(): void {}
-  resume(): void {}
-
-  end(): void {
+  override end(): void {
     this.close();
   }
 
-  destroy(): void {
+  override destroy(): void {
+    super.destroy();
     this.open = false;
   }
 
-  /** Accepts the connection. */
-  accept(): void {
-    this.#handlers.onConnect();
-  }
-
-  /** Ends the connection. */
-  close(): void {
+  override close(): void {
     if (!this.open) return;
     this.open = false;
-    this.#handlers.onClose(undefined);
+    super.close();
   }
 
   drain(): void {
     this.bufferedBytes = 0;
-    this.#handlers.onDrain();
+    this.handlers.onDrain();
   }
 
   send(...packets: readonly Packet[]): void {
-    // The bytes are gone right after the call, as with a socket that reads into one buffer.
-    const bytes = Buffer.concat(packets.flatMap((packet) => encodePacket(packet)));
     this.inFlight -= packets.filter(({ type }) => type === 'NO_JOB' || type.startsWith('JOB_ASSIGN')).length;
-    if (this.#buffer.length < bytes.length) this.#buffer = Buffer.alloc(bytes.length);
-    this.#buffer.set(bytes);
-    this.#handlers.onData(this.#buffer.subarray(0, bytes.length));
-    this.#buffer.fill(0xee);
+    this.reply(...packets);
   }
 
   /** Answers a text command, in a later turn. */
   sendText(text: string): void {
-    setImmediate(() => this.#handlers.onData(Buffer.from(text)));
+    setImmediate(() => this.replyBytes(text));
   }
 
   /** Assigns the next job: handles are `H:1`, `H:2` and so on. */
@@ -103,15 +67,26 @@ export class FakePeer implements Transport {
 
   /** What came since the last call. */
   take(): Packet[] {
-    return this.#received.splice(0);
+    return this.received.splice(0);
   }
 
   /** The next packet, which must be of this type. */
   expect<T extends PacketType>(type: T): Packet<T> {
-    const packet = this.#received.shift();
+    const packet = this.received.shift();
     if (packet?.type !== type) throw new Error(`expected ${type}, got ${packet?.type ?? 'nothing'}`);
     // The line above has just compared the tag.
     return packet as unknown as Packet<T>;
+  }
+
+  protected override hear(message: StreamMessage): void {
+    if (message.type === 'TEXT' && this.onText !== undefined) {
+      this.onText(message.line);
+      return;
+    }
+    if (!isPacket(message)) throw new Error(`the worker sent ${message.type}`);
+    if (message.type.startsWith('GRAB_JOB')) this.inFlight++;
+    if (this.#onPacket === undefined) super.hear(message);
+    else this.#onPacket(message);
   }
 }
 
@@ -136,11 +111,4 @@ export class FakeNetwork {
   dials(server = 'a:1'): number {
     return this.#peers.get(server)?.length ?? 0;
   }
-}
-
-/** The end of this turn of the event loop, when what it produced has been written. */
-export function turn(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(() => setImmediate(resolve));
-  });
 }

@@ -119,6 +119,19 @@ describe('workOnce()', () => {
     await end(fake);
   });
 
+  test('leaves a worker started that is started meanwhile', async () => {
+    const fake = createFakeWorker();
+    fake.worker.register('f', () => 'x');
+    const step = fake.worker.workOnce();
+    fake.peer.accept();
+    await fake.worker.start();
+    await said(fake.peer);
+    fake.peer.assign();
+    expect(await step).toMatchObject({ outcome: 'complete' });
+    expect(await said(fake.peer)).toBe('WORK_COMPLETE(1) GRAB_JOB_ALL');
+    await end(fake);
+  });
+
   test('ends with the worker', async () => {
     const { worker, clock } = createFakeWorker();
     worker.register('f', () => 'x');
@@ -262,6 +275,29 @@ describe('health() and status()', () => {
     expect(() => worker.resume({ server: 'c:1' })).toThrow(
       "none of the worker's servers, which are a:1, b:1",
     );
+    await end(fake);
+  });
+});
+
+describe('stop({ server })', () => {
+  test('forgets its time limits once the server is left: jobs after a new start do not meet them', async () => {
+    const jobs: WorkerJob[] = [];
+    const fake = await createStartedWorker((worker) =>
+      worker.register('f', (job) => void jobs.push(job), { manual: true }),
+    );
+    fake.peer.assign();
+    const left = fake.worker.stop({ server: 'a:1', abortAfterMs: 500, timeoutMs: 1000 });
+    fake.clock.advance(500);
+    expect(jobs[0]?.signal.aborted).toBe(true);
+    jobs[0]?.complete();
+    expect(await left).toEqual({ finished: 1, aborted: 0 });
+    expect(await said(fake.peer)).toBe('WORK_COMPLETE(1) RESET_ABILITIES');
+    await fake.worker.start({ server: 'a:1' });
+    expect(await said(fake.peer)).toBe('CAN_DO GRAB_JOB_ALL');
+    fake.peer.assign();
+    fake.clock.advance(10_000);
+    expect(jobs[1]?.signal.aborted).toBe(false);
+    jobs[1]?.complete();
     await end(fake);
   });
 });

@@ -1,4 +1,4 @@
-import { describeTasks } from '@gearman/protocol/payload';
+import { codecs, describeTasks, type InputOf, type OutputOf } from '@gearman/protocol/payload';
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import { z } from 'zod';
 import { createWorker, defineWorker } from '../../src/index.ts';
@@ -27,6 +27,55 @@ const mail = defineWorker({
 const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString();
 
 describe('defineWorker()', () => {
+  test('has the contracts of its tasks, by the names of their functions', () => {
+    const { mail_send: send } = mail.contracts;
+    expect(Object.keys(mail.contracts)).toEqual(['mail_send', 'mail_count']);
+    expect(send).toMatchObject({ name: 'mail_send', description: 'Sends a letter.' });
+    expect(Object.isFrozen(mail.contracts)).toBe(true);
+    expectTypeOf(send.name).toEqualTypeOf<'mail_send'>();
+    expectTypeOf<InputOf<typeof send>>().toEqualTypeOf<{ to: string; copies?: number | undefined }>();
+    expectTypeOf<OutputOf<typeof send>>().toEqualTypeOf<string>();
+    expectTypeOf<OutputOf<typeof mail.contracts.mail_count>>().toEqualTypeOf<unknown>();
+  });
+
+  test('types handlers by schemas and codecs', () => {
+    const { contracts } = defineWorker({
+      name: 'typed',
+      separator: '.',
+      tasks: {
+        length: {
+          input: z.string().transform((text) => text.length),
+          output: z.number().transform(String),
+          codec: codecs.text(),
+          // @ts-expect-error a number is asked for; the codec carries text
+          handler: ({ data }) => data.toFixed(),
+        },
+        text: {
+          codec: codecs.text(),
+          handler: async (job) => {
+            expectTypeOf(job.data).toEqualTypeOf<string>();
+            await job.write('a part');
+            return job.data;
+          },
+        },
+        steps: {
+          input: z.number(),
+          output: z.string(),
+          async *handler({ data }) {
+            yield Buffer.from(data.toFixed());
+            return 'end';
+          },
+        },
+      },
+    });
+    expect(() =>
+      // @ts-expect-error a date is no schema
+      defineWorker({ name: 'w', tasks: { wrong: { input: new Date(), handler: () => 1 } } }),
+    ).toThrow('Standard Schema');
+    expectTypeOf<OutputOf<(typeof contracts)['typed.length']>>().toEqualTypeOf<string>();
+    expectTypeOf<InputOf<(typeof contracts)['typed.text']>>().toEqualTypeOf<string>();
+  });
+
   test('offers its tasks under its name, checks what they take and give, and describes them', async () => {
     const fake = await createStartedWorker((worker) => worker.mount(mail));
     expect(fake.worker.status().functions).toEqual(['mail_send', 'mail_count', 'mail_help']);
@@ -39,7 +88,8 @@ describe('defineWorker()', () => {
     expect(await run('mail_send', '{"to":"you"}')).toBe('1 to you');
     expect(await run('mail_count', 'null')).toBe(3);
     const help = await run('mail_help');
-    expect(help).toEqual(JSON.parse(JSON.stringify(describeTasks(mail.contracts))));
+    const { mail_send: send, mail_count: count } = mail.contracts;
+    expect(help).toEqual(JSON.parse(JSON.stringify(describeTasks({ send, count }))));
     expect(help).toMatchObject({
       send: { description: 'Sends a letter.', args: { to: { required: true }, copies: { default: 1 } } },
     });
