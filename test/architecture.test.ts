@@ -24,6 +24,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     '@gearman/pool',
     '@gearman/protocol',
     '@gearman/server',
+    '@gearman/store-journal',
     '@gearman/worker',
     'commander',
     'pino',

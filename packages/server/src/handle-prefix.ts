@@ -19,3 +19,12 @@ export function makeHandlePrefix(prefix: string | undefined, startedAtMs: number
     .padStart(2, '0');
   return `${name}:${start}${random}-`;
 }
+
+/** True when two prefixes differ at most in the part that differs at every start. */
+export function haveSameName(prefix: string, other: string): boolean {
+  return nameOf(prefix) === nameOf(other);
+}
+
+function nameOf(prefix: string): string {
+  return prefix.slice(0, prefix.lastIndexOf(':'));
+}

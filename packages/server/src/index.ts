@@ -18,10 +18,11 @@ export {
   type CloseOptions,
   createServer,
   type Server,
-  type ServerStats,
 } from './server.ts';
 export type { ConnectionInfo, JobInfo, ServerEvent } from './server-events.ts';
 export type { JobCounters } from './server-observer.ts';
+export type { ServerStats } from './server-stats.ts';
+export type { StoreStats } from './store/durability.ts';
 export type {
   JobStore,
   StoreBatch,

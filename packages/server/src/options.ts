@@ -2,6 +2,7 @@ import { getHeapStatistics } from 'node:v8';
 import { type Clock, type Logger, parseOptions, silentLogger, systemClock } from '@gearman/events';
 import { InvalidArgumentError } from '@gearman/protocol';
 import { z } from 'zod';
+import type { JobStore } from './store/store.ts';
 import { type ServerTlsOptions, serverTlsSchema } from './tls-options.ts';
 
 /** The names of the log levels that the text command `verbose` answers. */
@@ -256,6 +257,13 @@ export interface ServerOptions {
   readonly http?: HttpOptions | undefined;
   readonly limits?: ServerLimits | undefined;
   /**
+   * Keeps background jobs over restarts: JOB_CREATED is sent when the job is durable. Opened by the first `listen()`, or by
+   * `open()`; it belongs to this server, which closes it.
+   *
+   * @defaultValue none: jobs are in memory only
+   */
+  readonly store?: JobStore | undefined;
+  /**
    * Where time comes from.
    *
    * @defaultValue the system's clock
@@ -282,14 +290,15 @@ export interface CheckedListenOptions {
 export type CheckedLimits = { readonly [K in keyof ServerLimits]-?: Exclude<ServerLimits[K], undefined> };
 /** {@link ServerOptions} with their defaults. */
 export type CheckedOptions = {
-  readonly [K in Exclude<keyof ServerOptions, 'limits' | 'jobHandlePrefix' | 'tls' | 'http'>]-?: Exclude<
-    ServerOptions[K],
-    undefined
-  >;
+  readonly [K in Exclude<
+    keyof ServerOptions,
+    'limits' | 'jobHandlePrefix' | 'tls' | 'http' | 'store'
+  >]-?: Exclude<ServerOptions[K], undefined>;
 } & {
   readonly limits: CheckedLimits;
   readonly jobHandlePrefix?: string | undefined;
   readonly tls?: ServerTlsOptions | undefined;
+  readonly store?: JobStore | undefined;
   readonly http?: { readonly port: number; readonly host: string } | undefined;
 };
 
@@ -340,6 +349,7 @@ const optionsSchema: z.ZodType<CheckedOptions, ServerOptions> = z.strictObject({
   keepAliveMs: milliseconds.default(5000),
   tls: serverTlsSchema.optional(),
   http: z.strictObject({ port: port.default(8080), host: host.default('127.0.0.1') }).optional(),
+  store: z.custom<JobStore>((value) => typeof value === 'object' && value !== null).optional(),
   limits: limitsSchema.default(() => limitsSchema.parse({})),
   clock: z.custom<Clock>((value) => typeof value === 'object' && value !== null).default(systemClock),
   logger: z.custom<Logger>((value) => typeof value === 'object' && value !== null).default(silentLogger),

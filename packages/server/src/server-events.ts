@@ -42,6 +42,8 @@ export type ServerEvent =
   | ({ readonly type: 'job-ended'; readonly how: JobEnd } & JobInfo)
   /** A peer did not get through the TLS handshake; it never became a connection. */
   | { readonly type: 'handshake-failed'; readonly address: string; readonly reason: string }
+  /** The store did not take new jobs; their clients were told. */
+  | { readonly type: 'store-refused'; readonly error: Error; readonly jobs: number }
   /** Accepting failed, for example because descriptors ran out; the server goes on. */
   | { readonly type: 'accept-error'; readonly error: Error }
   /** The last event. */

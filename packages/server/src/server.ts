@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { TypedEmitter } from '@gearman/events';
 import { InvalidArgumentError } from '@gearman/protocol';
 import { Engine } from './engine/engine.ts';
+import { Ledger } from './engine/ledger.ts';
 import { EngineTimer } from './engine-timer.ts';
 import { ListenError } from './errors.ts';
 import { makeHandlePrefix } from './handle-prefix.ts';
@@ -12,7 +13,7 @@ import { Congestion } from './net/congestion.ts';
 import { Connections } from './net/connections.ts';
 import { connectedPair } from './net/in-process.ts';
 import { InputBudget } from './net/input-budget.ts';
-import { type LimitCounters, LimitLog, type LimitName } from './net/limit-log.ts';
+import { LimitLog, type LimitName } from './net/limit-log.ts';
 import { addressOf, closeListener, listen, type ServerAddress, toServerName } from './net/listen.ts';
 import { OutputPool } from './net/output-pool.ts';
 import { ProgressWatch } from './net/progress-watch.ts';
@@ -31,7 +32,9 @@ import {
   type ServerOptions,
 } from './options.ts';
 import type { ServerEvent } from './server-events.ts';
-import { type JobCounters, ServerObserver } from './server-observer.ts';
+import { ServerObserver } from './server-observer.ts';
+import type { ServerStats } from './server-stats.ts';
+import { Durability } from './store/durability.ts';
 
 /** How {@link Server.close} ends. */
 export interface CloseOptions {
@@ -51,28 +54,6 @@ export interface CloseOptions {
   readonly timeoutMs?: number | undefined;
 }
 
-/** What a server is doing, at one moment. */
-export interface ServerStats {
-  readonly connections: number;
-  readonly functions: number;
-  /** Jobs that have not ended. */
-  readonly jobs: number;
-  readonly runningJobs: number;
-  readonly sleepingWorkers: number;
-  /** Memory of all jobs, about. */
-  readonly queueBytes: number;
-  /** Bytes of messages that have not come whole yet. */
-  readonly inputBytes: number;
-  /** Bytes that peers have not read yet. */
-  readonly outputBytes: number;
-  /** Peers since the start that did not get through the TLS handshake. */
-  readonly failedHandshakes: number;
-  /** Counts since the start. */
-  readonly counters: Readonly<JobCounters>;
-  /** How often each limit was reached since the start; at `outboxSoftBytes`, how often a worker had to wait. */
-  readonly limits: Readonly<LimitCounters>;
-}
-
 /** A Gearman job server. Make one with {@link createServer}. */
 export class Server extends TypedEmitter<ServerEvent> {
   readonly #options: CheckedOptions;
@@ -85,6 +66,7 @@ export class Server extends TypedEmitter<ServerEvent> {
   readonly #listeners: NetServer[] = [];
   #http: HttpListener | undefined;
   readonly #connections: Connections;
+  readonly #durability: Durability | undefined;
   #state: 'open' | 'closing' | 'closed' = 'open';
   #closing: Promise<void> | undefined;
   #whenIdle: { readonly jobsLeft: () => number; readonly resolve: () => void } | undefined;
@@ -92,17 +74,15 @@ export class Server extends TypedEmitter<ServerEvent> {
   constructor(options?: ServerOptions) {
     super();
     this.#options = parseServerOptions(options);
-    const { clock, limits, logger, exceptions, logLevel } = this.#options;
+    const { clock, limits, logger, exceptions, logLevel, store } = this.#options;
     this.#observer = new ServerObserver(
       { wants: (type) => this.hasListeners(type), send: (event) => this.emit(event) },
       () => this.#engine,
     );
-    this.#engine = new Engine({
-      ...this.#options,
-      ...limits,
-      handlePrefix: makeHandlePrefix(this.#options.jobHandlePrefix, clock.now()),
-      observer: this.#observer,
-    });
+    const handlePrefix = makeHandlePrefix(this.#options.jobHandlePrefix, clock.now());
+    const ledger = store === undefined ? undefined : new Ledger(() => this.#context.turn.begin());
+    const observer = this.#observer;
+    this.#engine = new Engine({ ...this.#options, ...limits, handlePrefix, observer, ledger });
     this.#engineTimer = new EngineTimer(this.#engine, clock);
     this.#refusals = new RefusalLog(clock, logger);
     this.#tls = this.#createTls();
@@ -123,6 +103,25 @@ export class Server extends TypedEmitter<ServerEvent> {
       closed: (session, reason) => this.#sessionClosed(session, reason),
     };
     this.#connections = new Connections(this.#context);
+    if (store === undefined || ledger === undefined) return;
+    this.#durability = new Durability({
+      ...{ store, ledger, engine: this.#engine, clock, logger, handlePrefix },
+      maxQueueBytes: limits.maxQueueBytes,
+      refused: (error, jobs) => {
+        if (this.hasListeners('store-refused')) this.emit({ type: 'store-refused', error, jobs });
+      },
+      committed: () => this.#context.turn.begin(),
+    });
+  }
+
+  /**
+   * Opens the store, if there is one, and restores its jobs; {@link listen} does that, too. Without a store it does nothing.
+   *
+   * @throws the error of the store when it cannot be opened: it is in use, for example
+   */
+  async open(): Promise<this> {
+    if (this.#state === 'open') await this.#durability?.open();
+    return this;
   }
 
   /**
@@ -132,10 +131,12 @@ export class Server extends TypedEmitter<ServerEvent> {
    * @returns the server itself, when the port is open
    * @throws ListenError `ERR_GEARMAN_LISTEN` when it cannot, for example because the port is in use
    * @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT`
+   * @throws the error of the store, see {@link open}
    */
   async listen(options?: ListenOptions): Promise<this> {
     const checked = parseListenOptions(options);
     const tls = this.#tlsFor(checked);
+    await this.open();
     await this.#listenHttp();
     const listener = await listen(checked, (socket) => this.#accept(socket, tls));
     this.#listeners.push(listener);
@@ -180,8 +181,14 @@ export class Server extends TypedEmitter<ServerEvent> {
     this.#tls.reload();
   }
 
-  /** A connection to this server inside this process: a stream like a socket, without a port. */
+  /**
+   * A connection to this server inside this process: a stream like a socket, without a port.
+   *
+   * @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT` when the server has a store that is not open
+   */
   connect(): Duplex {
+    if (this.#durability?.isOpen === false && this.#state === 'open')
+      throw new InvalidArgumentError('connect(): the store is not open; await open() first');
     const [near, far] = connectedPair();
     if (this.#state === 'open') this.#open(far, IN_PROCESS);
     else far.destroy();
@@ -203,10 +210,14 @@ export class Server extends TypedEmitter<ServerEvent> {
       failedHandshakes: this.#tls?.failures ?? 0,
       counters: { ...this.#observer.counters },
       limits: { ...limitLog.counters },
+      store: this.#durability?.stats,
     };
   }
 
-  /** Stops accepting, closes every connection, and resolves when all are gone. Jobs that are left are forgotten. */
+  /**
+   * Stops accepting, closes every connection, and resolves when all are gone. Jobs that are left are forgotten; what a store
+   * has, it keeps.
+   */
   close(options: CloseOptions = {}): Promise<void> {
     this.#closing ??= this.#close(options);
     return this.#closing;
@@ -226,12 +237,22 @@ export class Server extends TypedEmitter<ServerEvent> {
     if (this.#http !== undefined) closed.push(this.#http.close());
     this.#tls?.close();
     if (graceful !== false) await this.#jobsToEnd(graceful === 'all-jobs', timeoutMs);
+    await this.#lastCommits();
     this.#connections.endAll('the server is closing');
     await Promise.all(closed);
     this.#engineTimer.stop();
     this.#context.watch.stop();
+    await this.#durability?.close();
     this.#state = 'closed';
     this.emit({ type: 'closed' });
+  }
+
+  /** Answers those who wait for the store; what closing the connections does to jobs is not recorded. */
+  async #lastCommits(): Promise<void> {
+    if (this.#durability === undefined) return;
+    this.#engine.drain();
+    await this.#durability.idle();
+    this.#durability.seal();
   }
 
   #jobsToEnd(all: boolean, timeoutMs: number): Promise<void> {
@@ -347,6 +368,7 @@ export class Server extends TypedEmitter<ServerEvent> {
       this.#whenIdle.resolve();
       this.#whenIdle = undefined;
     }
+    this.#durability?.flush();
     this.#connections.shedOutput();
     this.#engineTimer.set();
   }

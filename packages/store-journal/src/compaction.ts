@@ -81,15 +81,18 @@ export class Compaction {
     const oldest = segments.values().next().value;
     if (oldest === undefined || oldest === this.#writer.current) return undefined;
     if (isEmpty(oldest)) return oldest;
+    const isFull = this.#writer.full !== undefined;
     const isWorthIt =
       oldest.number <= this.#demandedUpTo ||
+      // A setting or one job that waits for long must not hold back the only space there is.
+      (isFull && 2 * oldest.liveBytes < this.#settings.segmentBytes) ||
       (segments.size >= MIN_SEGMENTS &&
         2 * this.#catalogue.liveBytes < segments.size * this.#settings.segmentBytes);
     // With a full disk the file that is kept back serves, if freeing the segment gives it back at once.
     const neededBytes = oldest.liveBytes + this.#settings.largePayloadBytes;
     const canCopy =
       this.#writer.roomBytes(false) > neededBytes ||
-      (this.#writer.full !== undefined && this.#writer.roomBytes(true) > 4 * neededBytes);
+      (isFull && this.#writer.roomBytes(true) > 4 * neededBytes);
     return isWorthIt && canCopy ? oldest : undefined;
   }
 

@@ -43,9 +43,11 @@ export class SegmentReader {
 
   async #toJob(record: PutRecord): Promise<StoredJob> {
     const { number } = record;
+    // From the pool of buffers: of a million small payloads each would otherwise have memory of its own.
     const payload =
-      record.payload === undefined ? await this.#payloads.read(number) : new Uint8Array(record.payload);
-    return { ...record, ...this.#catalogue.changes.get(number), payload };
+      record.payload === undefined ? await this.#payloads.read(number) : Buffer.from(record.payload);
+    const changed = this.#catalogue.changes.get(number);
+    return { ...record, ...changed, payload };
   }
 }
 

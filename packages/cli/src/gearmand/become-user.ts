@@ -16,6 +16,25 @@ export function becomeUser(name: string): void {
   }
 }
 
+/** Does something with the rights of this user, so that files belong to it, and then has those of root again. */
+export async function actAs<T>(name: string, work: () => Promise<T>): Promise<T> {
+  const { seteuid, setegid } = process;
+  if (seteuid === undefined || setegid === undefined || process.getuid?.() !== 0) return work();
+  try {
+    for (const group of idsOf(name, '-g')) setegid(group);
+    seteuid(name);
+  } catch (error) {
+    const exitCode = EXIT.runtime;
+    throw new FatalError(`--user: cannot become "${name}": ${String(error)}`, { exitCode, cause: error });
+  }
+  try {
+    return await work();
+  } finally {
+    seteuid(0);
+    setegid(0);
+  }
+}
+
 /** Node.js looks names of users up, but does not tell their groups. */
 function idsOf(name: string, which: '-g' | '-G'): number[] {
   const ids = execFileSync('id', [which, '--', name], { encoding: 'utf8', stdio: 'pipe' });

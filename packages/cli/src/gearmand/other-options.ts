@@ -32,12 +32,16 @@ const IGNORED = {
   coredump: ignored({}, 'fatal signals are never caught; "ulimit -c" decides about core files'),
 };
 
-const NO_STORE = 'persistent queues are not supported yet: jobs are kept in memory only';
+const NO_STORE = 'there is no such queue here; --data-dir keeps background jobs in a directory';
 
 /** Options that ask for what is not here: to go on without it would be worse than to stop. To support one, move its row. */
 const REFUSED = {
   v: refused({}, 'it was removed, as in gearmand; say --verbose NOTICE, INFO or DEBUG'),
-  'store-queue-on-shutdown': refused({}, NO_STORE, EXIT.store),
+  'store-queue-on-shutdown': refused(
+    {},
+    'there is no queue that is stored only at the end; --data-dir keeps every background job at once',
+    EXIT.store,
+  ),
 };
 
 /** The long names of the options of gearmand's persistent queues that take a value. */

@@ -3,6 +3,7 @@ import { createServer, ListenError, type Server, type ServerOptions, VERSION } f
 import { CommanderError } from 'commander';
 import { becomeUser } from './become-user.ts';
 import { isBackground, reportToForeground, startInBackground } from './daemon.ts';
+import { journalOf, openStore } from './data-dir.ts';
 import { EXIT, type ExitCode, FatalError } from './exit-code.ts';
 import { isLocal, listenAll, showAddress } from './listen.ts';
 import { openLog } from './log.ts';
@@ -32,8 +33,10 @@ export async function runGearmand(args: readonly string[]): Promise<void> {
 /** Resolves with what to say when everything is open. */
 async function start(settings: Settings): Promise<string> {
   const log = openLog(settings.log);
-  const server = newServer({ ...settings.server, logger: log.logger });
+  const store = await journalOf(settings, log);
+  const server = newServer({ ...settings.server, store, logger: log.logger });
   logEvents(server, log);
+  await openStore(server, settings, log);
   await listenAll(server, settings);
   if (settings.pidFile !== undefined) writePidFile(settings.pidFile);
   if (settings.user !== undefined) becomeUser(settings.user);

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { ListenOptions, LogLevel, ServerOptions } from '@gearman/server';
 import { type Given, parseArguments } from './command-line.ts';
 import { withConfigFile } from './config-file.ts';
@@ -15,6 +16,8 @@ export interface Settings {
   readonly listen: readonly string[];
   readonly port: number;
   readonly backlog: number | undefined;
+  /** Where background jobs are kept; undefined for in memory. */
+  readonly dataDir: string | undefined;
   readonly log: LogSettings;
   readonly daemon: boolean;
   readonly pidFile: string | undefined;
@@ -56,6 +59,7 @@ export function readSettings(args: readonly string[], environment: Environment):
     listen: values.listen ?? [],
     port: values.port ?? portOf(environment) ?? DEFAULT_PORT,
     backlog: values.backlog,
+    dataDir: dataDirOf(values, environment),
     log: quiet ? { ...log, file: 'none' } : log,
     daemon: values.daemon ?? false,
     pidFile: values['pid-file'],
@@ -87,6 +91,11 @@ function serverOptions(values: OptionValues, logLevel: LogLevel): ServerOptions 
     http: httpOptions(values),
     limits: limitsOf(values),
   };
+}
+
+function dataDirOf(values: OptionValues, { GEARMAND_DATA_DIR: fallback }: Environment): string | undefined {
+  const directory = values['data-dir'] ?? fallback;
+  return directory === undefined || directory === '' ? undefined : resolve(directory);
 }
 
 function portOf({ GEARMAND_PORT: text }: Environment): number | undefined {

@@ -170,6 +170,16 @@ export const WORKING_OPTIONS = {
     help: 'become this user when the port is open; needs root',
     outcome: WORKS,
   },
+  'data-dir': {
+    value: 'directory',
+    parse: nonEmpty,
+    help: 'keep background jobs there; a submit is answered when its job is on the disk',
+    fallback: 'GEARMAND_DATA_DIR, else jobs are in memory only',
+    outcome: WORKS,
+    isOurs: true,
+    differs:
+      'In place of the persistent queues of gearmand: a journal that survives crashes and power cuts, see [durability](durability.md).',
+  },
   'config-file': {
     value: 'file',
     parse: nonEmpty,

@@ -87,7 +87,12 @@ describe('how it ends', () => {
     { args: ['--ssl', '--ssl-key=/nowhere.key'], code: 2, stdout: '', stderr: /^gearmand: .*tls\.\w+File/ },
     { args: ['-r', 'gear'], code: 2, stdout: '', stderr: /^gearmand: option .* It must be http/ },
     { args: ['--job-handle-prefix', 'x'.repeat(39)], code: 2, stdout: '', stderr: /jobHandlePrefix/ },
-    { args: ['--queue-type', 'MySQL'], code: 4, stdout: '', stderr: /^gearmand: --queue-type: persistent/ },
+    {
+      args: ['--queue-type', 'MySQL'],
+      code: 4,
+      stdout: '',
+      stderr: /^gearmand: --queue-type: there is no such queue/,
+    },
     {
       args: ['--port=0', '--pid-file=/nowhere/g.pid'],
       code: 1,

@@ -49,7 +49,10 @@ export function gearmand(args: readonly string[], env: Record<string, string> = 
     stderr += chunk.toString();
     for (const listener of listeners) listener();
   });
-  const ended = once(child, 'close').then(() => ({ code: child.exitCode, stdout, stderr }));
+  const ended = once(child, 'close').then(() => {
+    process.off('exit', kill);
+    return { code: child.exitCode, stdout, stderr };
+  });
   const until = <T>(found: () => T | undefined): Promise<T> =>
     new Promise((resolve, reject) => {
       const look = (): void => {

@@ -32,6 +32,7 @@ test('the defaults are those of gearmand 2.0, but the log goes to standard error
     listen: [],
     port: 4730,
     backlog: undefined,
+    dataDir: undefined,
     log: { file: 'stderr', format: 'text', syslog: false, level: 'ERROR' },
     daemon: false,
     pidFile: undefined,
@@ -67,6 +68,15 @@ test('options become options of the server', () => {
     tls: undefined,
   });
   expect(read(['--keepalive-idle=-1']).server.keepAliveMs).toBeUndefined();
+});
+
+test.each([
+  { args: [], env: '', dataDir: undefined },
+  { args: [], env: '/var/lib/g', dataDir: '/var/lib/g' },
+  { args: ['--data-dir=/other/g'], env: '/var/lib/g', dataDir: '/other/g' },
+  { args: ['--data-dir', 'g'], env: '', dataDir: join(process.cwd(), 'g') },
+])('$args with GEARMAND_DATA_DIR=$env keeps jobs in $dataDir', ({ args, env, dataDir }) => {
+  expect(read(args, { GEARMAND_DATA_DIR: env }).dataDir).toBe(dataDir);
 });
 
 describe('the port', () => {
@@ -106,7 +116,7 @@ describe('the configuration file', () => {
 
   test('is refused for what the command line is refused for', () => {
     expect(() => readSettings(['--config-file', fileWith('--queue-type redis')], {})).toThrow(
-      '--queue-type: persistent queues are not supported yet',
+      '--queue-type: there is no such queue here; --data-dir keeps',
     );
   });
 });

@@ -1,12 +1,15 @@
+import type { StoredJob } from '../store/store.ts';
 import { Departures } from './departures.ts';
 import { Effort } from './effort.ts';
 import { FunctionTable } from './function-table.ts';
 import type { GearmanFunction } from './gearman-function.ts';
-import type { Job } from './job.ts';
+import { Job } from './job.ts';
 import { JobLife } from './job-life.ts';
 import { JobTable } from './job-table.ts';
 import { type EngineClock, JobTimers } from './job-timers.ts';
+import type { Ledger, LedgerBatch } from './ledger.ts';
 import type { EngineObserver } from './observer.ts';
+import { keepPayload } from './payload.ts';
 import { Peer, type PeerPort } from './peer.ts';
 import { Registrations } from './registrations.ts';
 import { Reports } from './reports.ts';
@@ -32,8 +35,12 @@ export interface EngineOptions {
   readonly maxJobs: number;
   readonly maxQueueBytes: number;
   readonly observer?: EngineObserver | undefined;
+  /** Where it is written what has to be durable. Without, jobs are in memory only. */
+  readonly ledger?: Ledger | undefined;
 }
 
+/** What the settings begin with that hold the limits of a function: `max-queue:resize` is `100 100 0`. */
+const MAX_QUEUE_SETTING = 'max-queue:';
 const MAX_CLIENT_ID_BYTES = 127;
 
 /**
@@ -46,6 +53,7 @@ export class Engine {
   /** What workers say about their jobs. */
   readonly reports: Reports;
   readonly #maxFunctionsPerConnection: number;
+  readonly #ledger: Ledger | undefined;
   readonly #functions: FunctionTable;
   readonly #jobs: JobTable;
   readonly #timers: JobTimers;
@@ -60,9 +68,10 @@ export class Engine {
   #lastPeerId = 0;
 
   constructor(options: EngineOptions) {
-    const { clock, observer } = options;
+    const { clock, observer, ledger } = options;
     const watchers = new Watchers();
     this.#maxFunctionsPerConnection = options.maxFunctionsPerConnection;
+    this.#ledger = ledger;
     this.#jobs = new JobTable(options.handlePrefix);
     this.#timers = new JobTimers(clock);
     this.#wakeUps = new WakeUps(
@@ -80,6 +89,7 @@ export class Engine {
       wakeUps: this.#wakeUps,
       watchers,
       observer,
+      ledger,
       jobRetries: options.jobRetries,
       requeue: options.requeue,
     });
@@ -209,6 +219,7 @@ export class Engine {
     if (fn === undefined) return 'unknown';
     if (fn.registrationCount > 0 || fn.running > 0) return 'in-use';
     if (fn.total > 0) return 'has-jobs';
+    if (fn.isLimited) this.#ledger?.set(MAX_QUEUE_SETTING + fn.name, undefined);
     this.#functions.forget(fn);
     return 'dropped';
   }
@@ -230,11 +241,59 @@ export class Engine {
     fn.maxQueue = limits;
     fn.pinned = true;
     this.#functions.noteUse(fn);
+    this.#ledger?.set(MAX_QUEUE_SETTING + name, fn.isLimited ? limits.join(' ') : undefined);
   }
 
   /** From now on submits are refused, everything else goes on. */
   drain(): void {
     this.#submissions.draining = true;
+  }
+
+  // Durability
+
+  /** A job that an earlier server has kept, oldest first; before anything else happens. */
+  restore(stored: StoredJob): void {
+    const { number, functionName, uniqueId, payload, priority, reducer } = stored;
+    const fn = this.#functions.restore(functionName);
+    const job = new Job(number, fn, uniqueId, keepPayload(payload), priority, true, reducer);
+    job.retries = stored.attempts;
+    this.#life.restore(job, stored.runAtMs);
+  }
+
+  /** A setting that an earlier server has kept. */
+  restoreSetting(key: string, value: string): void {
+    if (!key.startsWith(MAX_QUEUE_SETTING)) return;
+    const [high = 0, normal = 0, low = 0] = value.split(' ').map(Number);
+    const fn = this.#functions.restore(key.slice(MAX_QUEUE_SETTING.length));
+    fn.maxQueue = [high, normal, low];
+    fn.pinned = true;
+    this.#functions.noteUse(fn);
+  }
+
+  /** Handles go on where those of an earlier server ended. @param lastNumber the largest that it may have used */
+  adoptHandles(handlePrefix: string, lastNumber: number): void {
+    this.#jobs.adopt(handlePrefix, lastNumber);
+  }
+
+  /** What every handle begins with. */
+  get handlePrefix(): string {
+    return this.#jobs.handlePrefix;
+  }
+
+  /** The number of the job made last. */
+  get lastNumber(): number {
+    return this.#jobs.lastNumber;
+  }
+
+  /** What the ledger gave is durable now, or all of it but the ends of jobs is refused. */
+  settle(taken: LedgerBatch, refused: Error | undefined): void {
+    this.#ledger?.settle(taken, refused);
+    const { jobs, runAtMs, waiters } = taken.commit;
+    for (const job of jobs) {
+      if (refused === undefined) this.#life.stored(job, runAtMs.get(job) ?? 0);
+      else this.#life.refused(job, runAtMs.get(job) ?? 0);
+    }
+    for (const waiter of waiters) waiter.decided();
   }
 
   // Time

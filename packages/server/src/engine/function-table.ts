@@ -44,6 +44,15 @@ export class FunctionTable {
       if (longestIdle === undefined) return undefined;
       this.forget(longestIdle);
     }
+    return this.#make(name);
+  }
+
+  /** The function of this name; how many there are does not matter. */
+  restore(name: string): GearmanFunction {
+    return this.#byName.get(name) ?? this.#make(name);
+  }
+
+  #make(name: string): GearmanFunction {
     this.#observer?.functionCreated(name);
     const fn = new GearmanFunction(name);
     this.#byName.set(name, fn);

@@ -17,6 +17,8 @@ export class GearmanFunction {
   /** The most urgent priority of which a worker could take a job now; see {@link noteUrgency}. */
   urgency: Priority | typeof NONE = NONE;
   running = 0;
+  /** New jobs that are not durable yet. */
+  storing = 0;
   /** Epoch jobs before their time. */
   delayed = 0;
   registrationCount = 0;
@@ -40,13 +42,18 @@ export class GearmanFunction {
     this.name = name;
   }
 
+  /** True when an administrator has set {@link maxQueue}. */
+  get isLimited(): boolean {
+    return this.maxQueue.some((limit) => limit !== UNLIMITED);
+  }
+
   /** Jobs a worker could take now. */
   get runnable(): number {
     return this.#queues[0].size + this.#queues[1].size + this.#queues[2].size + (this.#due?.size ?? 0);
   }
 
   get total(): number {
-    return this.runnable + this.delayed + this.running;
+    return this.runnable + this.delayed + this.running + this.storing;
   }
 
   /** Jobs of one priority that no worker has, runnable or not. */

@@ -2,6 +2,7 @@ import type { FunctionTable } from './function-table.ts';
 import { isAbandoned, type Job } from './job.ts';
 import type { JobTable } from './job-table.ts';
 import type { JobTimers } from './job-timers.ts';
+import { isOver, type Ledger } from './ledger.ts';
 import type { EngineObserver, JobEnd, RequeueReason } from './observer.ts';
 import type { Peer } from './peer.ts';
 import type { WakeUps } from './wake-ups.ts';
@@ -15,6 +16,8 @@ export interface JobLifeParts {
   readonly wakeUps: WakeUps;
   readonly watchers: Watchers;
   readonly observer: EngineObserver | undefined;
+  /** What background jobs do is written there, if anything keeps them. */
+  readonly ledger: Ledger | undefined;
   /** How many lost workers end a job; −1: no number does. */
   readonly jobRetries: number;
   /** Where a job goes that comes back from a worker. */
@@ -29,6 +32,7 @@ export class JobLife {
   readonly #wakeUps: WakeUps;
   readonly #watchers: Watchers;
   readonly #observer: EngineObserver | undefined;
+  readonly #ledger: Ledger | undefined;
   readonly #jobRetries: number;
   readonly #requeue: 'head' | 'tail';
   #lastOrder = 0;
@@ -42,6 +46,7 @@ export class JobLife {
     this.#wakeUps = parts.wakeUps;
     this.#watchers = parts.watchers;
     this.#observer = parts.observer;
+    this.#ledger = parts.ledger;
     this.#jobRetries = parts.jobRetries;
     this.#requeue = parts.requeue;
   }
@@ -54,6 +59,58 @@ export class JobLife {
   /** A new job enters, to run at once or not before `runAtMs`. */
   begin(job: Job, runAtMs: number): void {
     this.#jobs.add(job);
+    this.#enter(job, runAtMs);
+    this.#observer?.jobQueued(job);
+  }
+
+  /** A new job is there for others to merge into; it enters when it is durable. */
+  store(job: Job, runAtMs: number, ledger: Ledger): void {
+    this.#jobs.add(job);
+    job.state = 'storing';
+    job.fn.storing++;
+    this.#functions.noteUse(job.fn);
+    ledger.put(job, runAtMs);
+  }
+
+  /** A job is durable from now on. */
+  stored(job: Job, runAtMs: number): void {
+    if (isOver(job)) return;
+    job.commit = 'stored';
+    if (job.state === 'storing') this.#enterStored(job, runAtMs);
+  }
+
+  /** A job cannot be made durable: it is there for those who wait for its result, if there are any. */
+  refused(job: Job, runAtMs: number): void {
+    if (isOver(job)) return;
+    job.commit = undefined;
+    job.background = false;
+    if (job.state !== 'storing') {
+      if (isAbandoned(job) && job.state !== 'running') this.end(job, 'abandoned');
+    } else if (job.watchers !== undefined) {
+      this.#enterStored(job, runAtMs);
+    } else {
+      job.fn.storing--;
+      this.#jobs.freeUniqueId(job);
+      this.#forget(job);
+      this.#functions.noteUse(job.fn);
+    }
+  }
+
+  /** A job comes back after a restart. */
+  restore(job: Job, runAtMs: number): void {
+    job.commit = 'stored';
+    this.#jobs.addRestored(job);
+    this.#enter(job, runAtMs);
+  }
+
+  #enterStored(job: Job, runAtMs: number): void {
+    job.fn.storing--;
+    job.state = 'queued';
+    this.#enter(job, runAtMs);
+    this.#observer?.jobQueued(job);
+  }
+
+  #enter(job: Job, runAtMs: number): void {
     job.order = ++this.#lastOrder;
     if (runAtMs > 0 && this.#timers.isFuture(runAtMs)) {
       job.state = 'delayed';
@@ -64,7 +121,6 @@ export class JobLife {
       this.#wakeUps.jobReady(job.fn);
     }
     this.#functions.noteUse(job.fn);
-    this.#observer?.jobQueued(job);
   }
 
   /** Delayed jobs whose time has come take the place in the queue that they got when they were submitted. */
@@ -120,6 +176,7 @@ export class JobLife {
       job.state = 'queued';
       job.order = this.#requeue === 'head' ? --this.#firstOrder : ++this.#lastOrder;
       this.#functions.queue(job, this.#requeue);
+      if (job.commit !== undefined) this.#ledger?.change(job);
       this.#observer?.jobRequeued(job, reason);
       this.#wakeUps.jobReady(job.fn);
     }
@@ -143,6 +200,7 @@ export class JobLife {
     this.#leavePlace(job);
     this.#watchers.detachAll(job);
     this.#jobs.freeUniqueId(job);
+    if (job.commit !== undefined) this.#ledger?.done(job);
     this.#observer?.jobEnded(job, how);
     this.#forget(job);
     this.#functions.noteUse(job.fn);
@@ -159,6 +217,7 @@ export class JobLife {
     this.#leavePlace(job);
     this.#watchers.detachAll(job);
     this.#jobs.freeUniqueId(job);
+    if (job.commit !== undefined) this.#ledger?.done(job);
     this.#observer?.jobEnded(job, 'cancelled');
     this.#functions.noteUse(job.fn);
     // libgearman's worker gives up when an ERROR comes where it expects the answer to its next GRAB_JOB, so the
@@ -183,6 +242,8 @@ export class JobLife {
     } else if (job.state === 'delayed') {
       this.#timers.cancel(job);
       job.fn.delayed--;
+    } else if (job.state === 'storing') {
+      job.fn.storing--;
     }
   }
 

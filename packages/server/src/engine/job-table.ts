@@ -9,7 +9,7 @@ const JOB_OVERHEAD_BYTES = 320;
 /** All jobs by handle and by unique id, and what they take. */
 export class JobTable {
   /** What a handle begins with; a number follows. */
-  readonly #prefix: string;
+  #prefix: string;
   readonly #byNumber = new JobPages();
   // The newest job of each unique id, whatever its function; older ones hang behind it.
   readonly #byUniqueId = new Map<string, Job>();
@@ -36,6 +36,16 @@ export class JobTable {
 
   takeNumber(): number {
     return ++this.#lastNumber;
+  }
+
+  get handlePrefix(): string {
+    return this.#prefix;
+  }
+
+  /** Goes on where an earlier server ended. @param lastNumber the largest number that it may have used */
+  adopt(handlePrefix: string, lastNumber: number): void {
+    this.#prefix = handlePrefix;
+    this.#lastNumber = Math.max(this.#lastNumber, lastNumber);
   }
 
   handleOf(job: Job): string {
@@ -67,12 +77,18 @@ export class JobTable {
   }
 
   add(job: Job): void {
-    this.#byNumber.add(job);
-    this.#sizeBytes += JOB_OVERHEAD_BYTES + payloadSizeBytes(job.payload);
+    this.#addNumber(job);
     const key = coalescingKey(job.uniqueId, job.payload);
     if (key === undefined) return;
     job.fn.uniques.set(key, job);
     if (isFindable(job.uniqueId)) this.#addTwin(job);
+  }
+
+  /** Adds a job of an earlier server; the oldest of several with the same unique id keeps it. */
+  addRestored(job: Job): void {
+    const key = coalescingKey(job.uniqueId, job.payload);
+    if (key === undefined || !job.fn.uniques.has(key)) this.add(job);
+    else this.#addNumber(job);
   }
 
   /** Lets another job take the unique id of this one. */
@@ -88,6 +104,11 @@ export class JobTable {
     if (this.#byNumber.delete(job)) {
       this.#sizeBytes -= JOB_OVERHEAD_BYTES + payloadSizeBytes(job.payload);
     }
+  }
+
+  #addNumber(job: Job): void {
+    this.#byNumber.add(job);
+    this.#sizeBytes += JOB_OVERHEAD_BYTES + payloadSizeBytes(job.payload);
   }
 
   #addTwin(job: Job): void {

@@ -1,5 +1,6 @@
 import type { Alarm } from './alarm-heap.ts';
 import type { GearmanFunction } from './gearman-function.ts';
+import type { Commit } from './ledger.ts';
 import type { Payload } from './payload.ts';
 import type { Peer } from './peer.ts';
 import type { Watcher } from './watchers.ts';
@@ -13,13 +14,14 @@ export const LOW = 2 satisfies Priority;
 /**
  * Where a job is.
  *
+ * - `storing`: new, and not to run before it is durable; see {@link Job.commit}.
  * - `delayed`: an epoch job before its time; its `alarm` says when.
  * - `queued`: in a queue of its function, any worker may take it.
  * - `running`: `worker` holds it; `alarm` is its timeout, if it has one.
  * - `cancelled`: ended for everybody but the worker, whose remaining packets are swallowed.
  * - `ended`: gone.
  */
-export type JobState = 'delayed' | 'queued' | 'running' | 'cancelled' | 'ended';
+export type JobState = 'storing' | 'delayed' | 'queued' | 'running' | 'cancelled' | 'ended';
 
 /** What the engine knows of one job. Millions may exist, so there is nothing in it that could be computed. */
 export class Job {
@@ -33,6 +35,8 @@ export class Job {
   /** True once it was submitted as a background job, even if that submit merged into a foreground job. */
   background: boolean;
   state: JobState = 'queued';
+  /** Whether a restart would find it: no, yes, or when this commit is through. */
+  commit: Commit | 'stored' | undefined = undefined;
   /** Its place among the jobs of its priority: smaller is earlier. */
   order = 0;
   /** How many workers it has lost. */

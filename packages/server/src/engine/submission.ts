@@ -15,6 +15,7 @@ export interface Submission {
 /** Why a submit made no job. */
 export type SubmitRefusal =
   | 'unique-too-large'
+  | 'function-too-large'
   | 'unique-in-stream'
   | 'reducer-too-large'
   | 'too-many-functions'

@@ -1,7 +1,9 @@
+import { MAX_FUNCTION_NAME_BYTES } from '@gearman/protocol';
 import type { FunctionTable } from './function-table.ts';
 import { Job } from './job.ts';
 import type { JobLife } from './job-life.ts';
 import { findTwin, type JobTable } from './job-table.ts';
+import type { Ledger } from './ledger.ts';
 import { keepPayload } from './payload.ts';
 import type { Peer } from './peer.ts';
 import type { Submission, SubmitRefusal } from './submission.ts';
@@ -17,6 +19,8 @@ export interface SubmissionOptions {
   readonly noWorker: 'queue' | 'fail';
   readonly maxJobs: number;
   readonly maxQueueBytes: number;
+  /** What keeps background jobs, if anything does. */
+  readonly ledger?: Ledger | undefined;
 }
 
 /** What may be submitted, and whether a job comes of it. */
@@ -54,6 +58,9 @@ export class Submissions {
     if (reducer !== undefined && reducer.length > MAX_UNIQUE_BYTES) return 'reducer-too-large';
     if (peer.streaming && !background && uniqueId !== '') return 'unique-in-stream';
     if (this.draining) return 'shutting-down';
+    const { ledger } = this.#options;
+    if (background && ledger !== undefined && functionName.length > MAX_FUNCTION_NAME_BYTES)
+      return 'function-too-large';
     const fn = this.#functions.use(functionName);
     if (fn === undefined) return 'too-many-functions';
     const twin = findTwin(fn, uniqueId, workload);
@@ -67,7 +74,8 @@ export class Submissions {
     const number = this.#jobs.takeNumber();
     const job = new Job(number, fn, uniqueId, keepPayload(workload), priority, background, reducer);
     if (!background) this.#watchers.attach(job, peer);
-    this.#life.begin(job, runAtMs);
+    if (background && ledger !== undefined) this.#life.store(job, runAtMs, ledger);
+    else this.#life.begin(job, runAtMs);
     return job;
   }
 
@@ -76,10 +84,16 @@ export class Submissions {
     if (this.sizeBytes > this.#options.maxQueueBytes) return 'memory-full';
     if (background) {
       twin.background = true;
+      if (twin.commit === undefined) this.#options.ledger?.put(twin, runAtOf(twin));
     } else {
       if (twin.watcherCount >= MAX_WATCHERS_PER_JOB) return 'memory-full';
       this.#watchers.attach(twin, peer);
     }
     return twin;
   }
+}
+
+/** When a delayed job may run; 0 for any other. */
+function runAtOf({ state, alarm }: Job): number {
+  return state === 'delayed' ? (alarm?.at ?? 0) : 0;
 }

@@ -44,8 +44,15 @@ function submit(
   const { engine } = session.context;
   const submission = { functionName, uniqueId, workload, priority, background, runAtMs, reducer };
   const job = engine.submit(session.peer, submission);
-  if (typeof job === 'string') session.sendRefusal(REFUSALS[job]);
-  else session.send({ type: 'JOB_CREATED', magic: 'RES', handle: engine.handleOf(job) });
+  if (typeof job === 'string') {
+    session.sendRefusal(REFUSALS[job]);
+    return;
+  }
+  const created: Packet = { type: 'JOB_CREATED', magic: 'RES', handle: engine.handleOf(job) };
+  const { commit } = job;
+  // A client that waits for the result learns by itself that there will be none; only a promise has to be durable first.
+  if (background && typeof commit === 'object') session.sendWhenStored(created, commit);
+  else session.send(created);
 }
 
 export const submitHandlers = {

@@ -1,7 +1,8 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { Commit, CommitWaiter } from '../engine/ledger.ts';
 import type { Peer, PeerPort } from '../engine/peer.ts';
 import type { SubmitRefusal } from '../engine/submission.ts';
-import { REFUSALS } from '../handlers/refusals.ts';
+import { REFUSALS, storeRefusal } from '../handlers/refusals.ts';
 import type { Connection, Connections } from '../net/connections.ts';
 import type { LimitName } from '../net/limit-log.ts';
 import { Outbox, type OutboxOwner } from '../net/outbox.ts';
@@ -19,6 +20,7 @@ const ignore = (): void => {};
 /** The answer to a submit that made no job: the client's fault, or the server's. */
 const STATUS: { readonly [R in SubmitRefusal]: number } = {
   'unique-too-large': 400,
+  'function-too-large': 400,
   'reducer-too-large': 400,
   'unique-in-stream': 400,
   'no-worker': 503,
@@ -30,7 +32,9 @@ const STATUS: { readonly [R in SubmitRefusal]: number } = {
 };
 
 /** One request: a client of the engine that submits one job, and answers with what comes of it. */
-export class HttpExchange implements PeerPort, TurnTask, OutboxOwner, Watched, Connection, HttpBodyOwner {
+export class HttpExchange
+  implements PeerPort, CommitWaiter, TurnTask, OutboxOwner, Watched, Connection, HttpBodyOwner
+{
   readonly #context: ServerContext;
   readonly #connections: Connections;
   readonly #request: IncomingMessage;
@@ -41,6 +45,8 @@ export class HttpExchange implements PeerPort, TurnTask, OutboxOwner, Watched, C
   #body: HttpBody | undefined;
   #peer: Peer | undefined;
   #jobHeaders: OutgoingHttpHeaders = {};
+  /** What the answer waits for. */
+  #commit: Commit | undefined;
   #ending = false;
   #left = false;
   #inTurn = false;
@@ -103,10 +109,29 @@ export class HttpExchange implements PeerPort, TurnTask, OutboxOwner, Watched, C
       return;
     }
     this.#jobHeaders = { 'X-Gearman-Job-Handle': engine.handleOf(job) };
-    if (this.#submission.background) this.#answer('JOB_CREATED', NO_BODY);
+    if (!this.#submission.background) return;
+    const { commit } = job;
+    if (typeof commit === 'object') {
+      this.#commit = commit;
+      commit.waiters.add(this);
+    } else {
+      this.#answer('JOB_CREATED', NO_BODY);
+    }
   }
 
   // What the engine says
+
+  decided(): void {
+    if (this.#left) return;
+    const outcome = this.#commit?.outcome;
+    if (!(outcome instanceof Error)) {
+      this.#answer('JOB_CREATED', NO_BODY);
+      return;
+    }
+    const { code, text } = storeRefusal(outcome);
+    this.#jobHeaders = {};
+    this.#refuse(503, code, text);
+  }
 
   data(_handle: string, data: Uint8Array): void {
     if (this.#request.method === 'HEAD' || this.#ending) return;

@@ -1,6 +1,8 @@
 import type { Packet, PacketWriter } from '@gearman/protocol';
+import type { Commit } from '../engine/ledger.ts';
 import type { OutputPool } from './output-pool.ts';
 import type { Transport } from './transport.ts';
+import { Withheld } from './withheld.ts';
 
 /** What an outbox writes to. */
 export type Sink = Pick<Transport, 'write' | 'end' | 'cork' | 'uncork' | 'writableLength'>;
@@ -17,6 +19,7 @@ export interface OutboxOwner {
  */
 const PIECE_BYTES = 256 * 1024;
 const NOTHING: Uint8Array[] = [];
+const NONE_WITHHELD: Withheld[] = [];
 const EMPTY = new Uint8Array(0);
 
 /** What waits to be sent to one peer. Collects during a turn, leaves in one write. */
@@ -28,6 +31,10 @@ export class Outbox {
   readonly #whenTaken = (): void => this.#taken();
   /** What was added since the last {@link flush}. */
   #writer: PacketWriter | undefined;
+  /** What waits for commits, the next to be decided first; what the last of them has is still in the writer. */
+  #withheld = NONE_WITHHELD;
+  /** What the others have. */
+  #withheldBytes = 0;
   /** What was flushed, but not given to the transport, from `#next` on. */
   #queue = NOTHING;
   #next = 0;
@@ -64,6 +71,11 @@ export class Outbox {
     return this.#congested;
   }
 
+  /** True while something waits for a commit. */
+  get withholds(): boolean {
+    return this.#withheld.length > 0;
+  }
+
   /** Everything the peer has not taken yet. */
   get sizeBytes(): number {
     return this.#waitingBytes + (this.#writer?.sizeBytes ?? 0);
@@ -76,6 +88,43 @@ export class Outbox {
     writer.write(packet);
     if (this.#waitingBytes + writer.sizeBytes > this.#limits.outboxSoftBytes) this.#congest();
     return true;
+  }
+
+  /** Adds an answer that counts only if `commit` succeeds. It waits for that, with everything that is added later. */
+  writeWhenStored(packet: Packet, commit: Commit): boolean {
+    let last = this.#withheld.at(-1);
+    if (last?.commit !== commit) {
+      if (last === undefined) this.flush();
+      else this.#seal(last);
+      last = new Withheld(commit);
+      if (this.#withheld.length === 0) this.#withheld = [last];
+      else this.#withheld.push(last);
+    }
+    const writer = this.#open();
+    if (writer === undefined) return false;
+    last.write(writer, packet);
+    if (this.sizeBytes > this.#limits.outboxSoftBytes) this.#congest();
+    return true;
+  }
+
+  /** Sends what need not wait any more. */
+  release(): void {
+    const queuedBefore = this.#queuedBytes;
+    for (let first = this.#withheld[0]; first !== undefined; first = this.#withheld[0]) {
+      if (first.commit.outcome === 'pending') break;
+      if (this.#withheld.length === 1) this.#seal(first);
+      this.#withheld.shift();
+      this.#withheldBytes -= first.sizeBytes;
+      this.#flushedBytes -= first.sizeBytes;
+      const chunks = first.decided();
+      this.#flushedBytes += first.sizeBytes;
+      this.#queuedBytes += first.sizeBytes;
+      if (this.#queue.length === 0) this.#queue = chunks;
+      else for (const chunk of chunks) this.#queue.push(chunk);
+    }
+    if (this.#queuedBytes === queuedBefore) return;
+    this.#give();
+    this.#account();
   }
 
   /** Adds text, one byte per character. @returns false when the outbox is full */
@@ -96,10 +145,10 @@ export class Outbox {
     return true;
   }
 
-  /** Sends what was added, as fast as the peer takes it. */
+  /** Sends what was added and waits for no commit, as fast as the peer takes it. */
   flush(): void {
     const writer = this.#writer;
-    if (writer === undefined) return;
+    if (writer === undefined || this.withholds) return;
     this.#writer = undefined;
     this.#flushedBytes += writer.sizeBytes;
     const bytes = writer.sizeBytes;
@@ -126,7 +175,7 @@ export class Outbox {
   /** Ends the stream when everything has been sent. */
   end(): void {
     this.#ended = true;
-    if (this.#queuedBytes === 0) this.#sink.end();
+    if (this.#queuedBytes === 0 && !this.withholds) this.#sink.end();
   }
 
   /** Forgets what has not been sent: the peer is gone. */
@@ -135,13 +184,16 @@ export class Outbox {
     this.#next = 0;
     this.#queuedBytes = 0;
     this.#givenBytes = 0;
+    this.#withheld = NONE_WITHHELD;
+    this.#withheldBytes = 0;
     this.#pool.waitingBytes -= this.#waitingBytes;
     this.#waitingBytes = 0;
   }
 
   /** For how long too much has been waiting of which the peer takes nothing, in milliseconds. */
   stalledMs(now: number): number {
-    if (!this.#congested) {
+    // What the peer is not given, it cannot take.
+    if (!this.#congested || this.withholds) {
       this.#stalledSince = undefined;
       return 0;
     }
@@ -158,6 +210,17 @@ export class Outbox {
     }
     this.#writer ??= this.#pool.take();
     return this.#writer;
+  }
+
+  #seal(withheld: Withheld): void {
+    const writer = this.#writer;
+    if (writer === undefined) return;
+    this.#writer = undefined;
+    withheld.seal(writer);
+    this.#pool.giveBack(writer);
+    this.#withheldBytes += withheld.sizeBytes;
+    this.#flushedBytes += withheld.sizeBytes;
+    this.#account();
   }
 
   #congest(): void {
@@ -184,7 +247,7 @@ export class Outbox {
       this.#sink.uncork();
       this.#givenBytes = this.#sink.writableLength;
     }
-    if (this.#ended && this.#queuedBytes === 0) this.#sink.end();
+    if (this.#ended && this.#queuedBytes === 0 && !this.withholds) this.#sink.end();
   }
 
   /** Takes up to {@link PIECE_BYTES} off the queue. */
@@ -211,7 +274,7 @@ export class Outbox {
   }
 
   #account(): void {
-    const waiting = this.#queuedBytes + this.#givenBytes;
+    const waiting = this.#queuedBytes + this.#givenBytes + this.#withheldBytes;
     this.#pool.waitingBytes += waiting - this.#waitingBytes;
     this.#waitingBytes = waiting;
     if (this.sizeBytes > this.#limits.outboxSoftBytes) {

@@ -2,7 +2,7 @@ import type { Clock, Logger } from '@gearman/events';
 
 const LOG_AT_MOST_EVERY_MS = 60_000;
 
-/** Log lines that peers can cause: a flood of bad peers must not become a flood of lines. */
+/** Log lines that peers can cause: a flood of requests must not become a flood of lines. */
 export class RefusalLog {
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -15,9 +15,18 @@ export class RefusalLog {
 
   /** Logs, unless it did within the last minute. */
   warn(fields: object, message: string): void {
+    if (this.#isTime()) this.#logger.warn(fields, message);
+  }
+
+  /** The same, for what an administrator has to see to. */
+  error(fields: object, message: string): void {
+    if (this.#isTime()) this.#logger.error(fields, message);
+  }
+
+  #isTime(): boolean {
     const now = this.#clock.monotonicMs();
-    if (now - this.#lastMs < LOG_AT_MOST_EVERY_MS) return;
+    if (now - this.#lastMs < LOG_AT_MOST_EVERY_MS) return false;
     this.#lastMs = now;
-    this.#logger.warn(fields, message);
+    return true;
   }
 }

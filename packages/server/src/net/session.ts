@@ -1,5 +1,6 @@
 import type { Timer } from '@gearman/events';
 import type { Packet, StreamMessage } from '@gearman/protocol';
+import type { Commit, CommitWaiter } from '../engine/ledger.ts';
 import type { Peer, PeerPort } from '../engine/peer.ts';
 import { handleMessage } from '../handlers/handle-message.ts';
 import type { Refusal } from '../handlers/refusals.ts';
@@ -28,7 +29,9 @@ const NOOP: Packet = { type: 'NOOP', magic: 'RES' };
  * Messages are handled in order and as long as the peer reads its answers, and those that it causes are read by whom
  * they reach; while too much waits somewhere, neither the messages that are here nor the socket are read on.
  */
-export class Session implements PeerPort, TurnTask, InboxOwner, OutboxOwner, Producer, Watched, Connection {
+export class Session
+  implements PeerPort, TurnTask, InboxOwner, OutboxOwner, Producer, Watched, Connection, CommitWaiter
+{
   readonly peer: Peer;
   readonly context: ServerContext;
   readonly #transport: Transport;
@@ -70,6 +73,14 @@ export class Session implements PeerPort, TurnTask, InboxOwner, OutboxOwner, Pro
   send(packet: Packet): void {
     if (this.#closeReason !== undefined) return;
     if (!this.#outbox.write(packet)) this.#giveUp();
+    this.#joinTurn();
+  }
+
+  /** Sends a packet, and all that comes after it, when `commit` is through; an ERROR in its place when that fails. */
+  sendWhenStored(packet: Packet, commit: Commit): void {
+    if (this.#closeReason !== undefined) return;
+    commit.waiters.add(this);
+    if (!this.#outbox.writeWhenStored(packet, commit)) this.#giveUp();
     this.#joinTurn();
   }
 
@@ -160,6 +171,10 @@ export class Session implements PeerPort, TurnTask, InboxOwner, OutboxOwner, Pro
 
   settled(): void {
     this.goOnNextTurn();
+  }
+
+  decided(): void {
+    this.#outbox.release();
   }
 
   // What inbox and outbox ask and tell
@@ -263,7 +278,7 @@ export class Session implements PeerPort, TurnTask, InboxOwner, OutboxOwner, Pro
     const waiting = this.#outbox.sizeBytes;
     this.#linger = this.context.clock.setTimer(LINGER_MS, () => {
       const left = this.#outbox.sizeBytes;
-      if (left === 0 || left >= waiting) this.close('ended');
+      if (left === 0 || (left >= waiting && !this.#outbox.withholds)) this.close('ended');
       else this.#awaitLastBytes();
     });
   }

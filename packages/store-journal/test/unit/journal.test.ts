@@ -1,3 +1,4 @@
+import { FakeClock, turn } from '@gearman/testing';
 import { describe, expect, test } from 'vitest';
 import { createJournal } from '../../src/index.ts';
 import { batch, contentOf, job, journalOn, SEGMENT_BYTES, temporaryDirectory } from '../support/jobs.ts';
@@ -152,6 +153,34 @@ describe('a journal', () => {
     expect(await again.commit(batch({ puts: [job(5000)] }))).toEqual({ refused: undefined });
     await again.close();
     expect((await contentOf(journalOn(disk, directory.path))).jobs).toEqual([job(5000)]);
+  });
+
+  test('frees a full disk by itself, though a setting and a job stay', async () => {
+    using directory = temporaryDirectory();
+    const clock = new FakeClock();
+    const disk = new MemoryDisk();
+    disk.capacityBytes = 3.5 * SEGMENT_BYTES;
+    const journal = journalOn(disk, directory.path, { clock });
+    await journal.open();
+    await journal.commit(batch({ puts: [job(1)], settings: new Map([['handle-prefix', 'H:x']]) }));
+    let number = 1;
+    while (journal.usage().full === undefined) {
+      await journal.commit(batch({ puts: [job(++number, { payload: Buffer.alloc(900) })] }));
+    }
+    await journal.commit(batch({ dones: Array.from({ length: number - 1 }, (_, i) => i + 2) }));
+    clock.advance(1000);
+    await journal.commit(batch({ puts: [job(++number)] }));
+    for (let i = 0; i < 10; i++) {
+      clock.advance(1000);
+      await turn();
+      expect(await journal.commit(batch({ puts: [job(++number)], dones: [number] }))).toEqual(
+        i === 0 ? expect.anything() : { refused: undefined },
+      );
+    }
+    await journal.close();
+    const { jobs, settings } = await contentOf(journalOn(disk, directory.path));
+    expect(jobs[0]).toEqual(job(1));
+    expect(settings).toEqual(new Map([['handle-prefix', 'H:x']]));
   });
 
   test.each(['write', 'sync'] as const)(

@@ -1,0 +1,150 @@
+import type { StoreBatch, StoredJob } from '../store/store.ts';
+import type { Job } from './job.ts';
+import { payloadBytes } from './payload.ts';
+
+/** Somebody whose answer waits for a {@link Commit}. */
+export interface CommitWaiter {
+  /** The commit has its outcome. Must not call back into the engine. */
+  decided(): void;
+}
+
+/** Jobs that become durable together, or not at all. */
+export class Commit {
+  /** An error says why these jobs are not kept. */
+  outcome: 'pending' | 'stored' | Error = 'pending';
+  readonly jobs: Job[] = [];
+  /** When those of them may run that may not run at once. */
+  readonly runAtMs = new Map<Job, number>();
+  readonly waiters = new Set<CommitWaiter>();
+}
+
+/** What goes to the store at once. */
+export interface LedgerBatch {
+  readonly commit: Commit;
+  readonly changes: ReadonlySet<Job>;
+  readonly batch: StoreBatch;
+}
+
+/**
+ * What has happened to background jobs and is not durable yet. Whoever owns the engine takes it from here to the store,
+ * one batch at a time, and then calls `engine.settle()`.
+ */
+export class Ledger {
+  readonly #wanted: () => void;
+  #commit = new Commit();
+  #changes = new Set<Job>();
+  #dones: number[] = [];
+  #settings = new Map<string, string | undefined>();
+  /** What a full store refused: it goes with the next batch, and causes none. */
+  #owedChanges = new Set<Job>();
+  #owedSettings = new Map<string, string | undefined>();
+  #isSealed = false;
+
+  /** @param wanted called when something has come; {@link take} is then to be called soon */
+  constructor(wanted: () => void) {
+    this.#wanted = wanted;
+  }
+
+  /** True when {@link take} has something. */
+  get hasWork(): boolean {
+    return (
+      this.#commit.jobs.length > 0 ||
+      this.#dones.length > 0 ||
+      this.#changes.size > 0 ||
+      this.#settings.size > 0
+    );
+  }
+
+  /** A job is to be kept. */
+  put(job: Job, runAtMs: number): Commit {
+    const commit = this.#commit;
+    job.commit = commit;
+    commit.jobs.push(job);
+    if (runAtMs > 0) commit.runAtMs.set(job, runAtMs);
+    this.#wanted();
+    return commit;
+  }
+
+  /** A job that is kept has lost a worker. */
+  change(job: Job): void {
+    if (this.#isSealed || job.commit === this.#commit) return;
+    this.#changes.add(job);
+    this.#wanted();
+  }
+
+  /** A job that is kept is over. */
+  done(job: Job): void {
+    if (this.#isSealed) return;
+    this.#changes.delete(job);
+    this.#owedChanges.delete(job);
+    this.#dones.push(job.number);
+    this.#wanted();
+  }
+
+  /** A setting is to outlive a restart; undefined removes it. */
+  set(key: string, value: string | undefined): void {
+    if (this.#isSealed) return;
+    this.#owedSettings.delete(key);
+    this.#settings.set(key, value);
+    this.#wanted();
+  }
+
+  /** The server ends: what that does to jobs is not to be found after a restart. */
+  seal(): void {
+    this.#isSealed = true;
+  }
+
+  /** Everything since the last call, if there is anything. */
+  take(): LedgerBatch | undefined {
+    if (!this.hasWork) return undefined;
+    const commit = this.#commit;
+    const changes = union(this.#owedChanges, this.#changes);
+    const batch: StoreBatch = {
+      puts: commit.jobs.map((job) => toStored(job, commit.runAtMs.get(job) ?? 0)),
+      changes: [...changes].map((job) => toStored(job, 0)),
+      dones: this.#dones,
+      settings: new Map([...this.#owedSettings, ...this.#settings]),
+    };
+    this.#commit = new Commit();
+    this.#changes = new Set();
+    this.#owedChanges = new Set();
+    this.#dones = [];
+    this.#settings = new Map();
+    this.#owedSettings = new Map();
+    return { commit, changes, batch };
+  }
+
+  /** What became of a batch. */
+  settle({ commit, changes, batch }: LedgerBatch, refused: Error | undefined): void {
+    commit.outcome = refused ?? 'stored';
+    if (refused === undefined) return;
+    for (const job of changes) if (job.commit === 'stored' && !isOver(job)) this.#owedChanges.add(job);
+    for (const [key, value] of batch.settings) {
+      if (!this.#settings.has(key)) this.#owedSettings.set(key, value);
+    }
+  }
+}
+
+/** True when nothing that happens to the job matters any more. */
+export function isOver(job: Job): boolean {
+  return job.state === 'ended' || job.state === 'cancelled';
+}
+
+function union<T>(one: ReadonlySet<T>, other: Set<T>): ReadonlySet<T> {
+  return one.size === 0 ? other : new Set([...one, ...other]);
+}
+
+function toStored(job: Job, runAtMs: number): StoredJob {
+  return {
+    number: job.number,
+    functionName: job.fn.name,
+    uniqueId: job.uniqueId,
+    payload: payloadBytes(job.payload),
+    priority: job.priority,
+    runAtMs,
+    attempts: job.retries,
+    state: 'waiting',
+    reducer: job.reducer,
+    extra: '',
+  };
+}

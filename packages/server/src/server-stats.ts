@@ -1,0 +1,27 @@
+import type { LimitCounters } from './net/limit-log.ts';
+import type { JobCounters } from './server-observer.ts';
+import type { StoreStats } from './store/durability.ts';
+
+/** What a server is doing, at one moment. */
+export interface ServerStats {
+  readonly connections: number;
+  readonly functions: number;
+  /** Jobs that have not ended. */
+  readonly jobs: number;
+  readonly runningJobs: number;
+  readonly sleepingWorkers: number;
+  /** Memory of all jobs, about. */
+  readonly queueBytes: number;
+  /** Bytes of messages that have not come whole yet. */
+  readonly inputBytes: number;
+  /** Bytes that peers have not read yet. */
+  readonly outputBytes: number;
+  /** Peers since the start that did not get through the TLS handshake. */
+  readonly failedHandshakes: number;
+  /** Counts since the start. */
+  readonly counters: Readonly<JobCounters>;
+  /** How often each limit was reached since the start; at `outboxSoftBytes`, how often a worker had to wait. */
+  readonly limits: Readonly<LimitCounters>;
+  /** Undefined without a store. */
+  readonly store: StoreStats | undefined;
+}

@@ -1,0 +1,174 @@
+import { randomInt } from 'node:crypto';
+import type { Clock, Logger } from '@gearman/events';
+import type { Engine } from '../engine/engine.ts';
+import type { Ledger } from '../engine/ledger.ts';
+import { RefusalLog } from '../net/refusal-log.ts';
+import { Committer } from './committer.ts';
+import { HandleNumbers } from './handle-numbers.ts';
+import type { JobStore, StoreContent } from './store.ts';
+
+/** How a server's store does, at one moment. */
+export interface StoreStats {
+  /** What it is: `journal /var/lib/gearman`. */
+  readonly name: string;
+  /** Jobs that a restart would find. */
+  readonly jobs: number;
+  /** What the store occupies, and what of it is needed, in bytes. */
+  readonly bytes: number;
+  readonly liveBytes: number;
+  /** Why it takes no jobs at present. */
+  readonly full: string | undefined;
+  /** Jobs that were found at the start. */
+  readonly restoredJobs: number;
+  /** Jobs since the start that it did not take. */
+  readonly refusedJobs: number;
+  /** Commits since the start; each is for all jobs that came during the one before. */
+  readonly commits: number;
+}
+
+/** What {@link Durability} needs of its server. */
+export interface DurabilityParts {
+  readonly store: JobStore;
+  readonly engine: Engine;
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly handlePrefix: string;
+  readonly maxQueueBytes: number;
+  /** Jobs were not taken. */
+  refused(error: Error, jobs: number): void;
+  /** A batch is through: there may be output, and something to do in time. */
+  committed(): void;
+}
+
+/** How many numbers are skipped when none can be set aside: as good as certainly past what any server has used. */
+const LARGEST_LEAP = 2 ** 38;
+
+/** The store of a server from its opening to its end. */
+export class Durability {
+  readonly #parts: DurabilityParts;
+  readonly #committer: Committer;
+  readonly #numbers: HandleNumbers;
+  readonly #log: RefusalLog;
+  #opening: Promise<void> | undefined;
+  #isOpen = false;
+  #restoredJobs = 0;
+
+  constructor(parts: DurabilityParts) {
+    const { store, ledger, engine, clock, logger } = parts;
+    this.#parts = parts;
+    this.#log = new RefusalLog(clock, logger);
+    this.#numbers = new HandleNumbers(engine, ledger);
+    this.#committer = new Committer(store, ledger, engine, {
+      storeRefused: (error, jobs) => this.#refused(error, jobs),
+      storeBroken: (error) => this.#broken(error),
+      committed: () => parts.committed(),
+    });
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  get stats(): StoreStats {
+    const { store } = this.#parts;
+    const { jobs, bytes, liveBytes, full } = store.usage();
+    return {
+      ...{ name: store.name, jobs, bytes, liveBytes, full: full?.message },
+      restoredJobs: this.#restoredJobs,
+      refusedJobs: this.#committer.refusedJobs,
+      commits: this.#committer.commits,
+    };
+  }
+
+  /** Opens the store and gives the engine what it has; further calls wait for the first. */
+  open(): Promise<void> {
+    this.#opening ??= this.#open();
+    return this.#opening;
+  }
+
+  /** Call at the end of every turn. */
+  flush(): void {
+    if (!this.#isOpen) return;
+    this.#numbers.check();
+    this.#committer.flush();
+  }
+
+  /** Resolves when everything so far is durable, or refused. */
+  idle(): Promise<void> {
+    return this.#isOpen ? this.#committer.idle() : Promise.resolve();
+  }
+
+  /** From now on nothing more is recorded: what the end of the server does to jobs is not theirs. */
+  seal(): void {
+    if (!this.#isOpen) return;
+    this.#numbers.giveBack();
+    this.#parts.ledger.seal();
+  }
+
+  async close(): Promise<void> {
+    // One that could not be opened has closed itself.
+    await this.#opening?.catch(() => {});
+    if (!this.#isOpen) return;
+    await this.#committer.idle();
+    this.#isOpen = false;
+    await this.#parts.store.close();
+  }
+
+  async #open(): Promise<void> {
+    const { store, engine, logger, handlePrefix, maxQueueBytes } = this.#parts;
+    const content = await this.#content();
+    try {
+      await this.#restore(content);
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+    const adopted = this.#numbers.adopt(content, handlePrefix);
+    await this.#committer.idle();
+    if (this.#committer.lastRefusal !== undefined) this.#numbers.leap(randomInt(LARGEST_LEAP));
+    this.#isOpen = true;
+    const { jobCount: jobs, sizeBytes } = engine;
+    logger.info({ store: store.name, jobs, handles: adopted }, 'the store is open');
+    if (sizeBytes > maxQueueBytes) {
+      logger.warn(
+        { jobs, sizeBytes, maxQueueBytes },
+        'the stored jobs take more than maxQueueBytes: no new ones are accepted until enough of them have run',
+      );
+    }
+  }
+
+  async #content(): Promise<StoreContent> {
+    try {
+      return await this.#parts.store.open();
+    } catch (error) {
+      // Nothing has happened yet, so that another attempt may succeed: whoever has the lock may be gone.
+      this.#opening = undefined;
+      throw error;
+    }
+  }
+
+  async #restore({ jobs, settings }: StoreContent): Promise<void> {
+    const { engine } = this.#parts;
+    for (const [key, value] of settings) engine.restoreSetting(key, value);
+    for await (const job of jobs) {
+      if (job.state !== 'waiting') continue;
+      engine.restore(job);
+      this.#restoredJobs++;
+    }
+  }
+
+  #refused(error: Error, jobs: number): void {
+    const { store } = this.#parts;
+    this.#log.error({ store: store.name, err: error, jobs }, 'the store takes no jobs; those it has go on');
+    if (jobs > 0) this.#parts.refused(error, jobs);
+  }
+
+  #broken(error: Error): void {
+    const { store, logger } = this.#parts;
+    logger.error(
+      { store: store.name, err: error },
+      'the store is broken: nothing is recorded any more, and jobs that run now run again after a restart',
+    );
+  }
+}

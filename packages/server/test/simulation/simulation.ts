@@ -1,0 +1,351 @@
+import type { JobStore } from '@gearman/server';
+import { Engine } from '../../src/engine/engine.ts';
+import type { Job, Priority } from '../../src/engine/job.ts';
+import { type Commit, Ledger, type LedgerBatch } from '../../src/engine/ledger.ts';
+import type { Peer, PeerPort } from '../../src/engine/peer.ts';
+import { makeHandlePrefix } from '../../src/handle-prefix.ts';
+import { HandleNumbers } from '../../src/store/handle-numbers.ts';
+import { MemoryPlace } from '../support/memory-store.ts';
+import { StillClock } from '../unit/world.ts';
+
+const FUNCTIONS = ['resize', 'mail'];
+const PRIORITIES: readonly Priority[] = [0, 1, 2];
+const FULL = new Error('the disk is full');
+const SILENT: PeerPort = {
+  noop() {},
+  data() {},
+  warning() {},
+  status() {},
+  complete() {},
+  fail() {},
+  exception() {},
+  settled() {},
+};
+
+/** A background submit and what its client knows. */
+interface Submit {
+  readonly number: number;
+  answer: 'none' | 'stored' | 'refused';
+}
+
+/** Random numbers from 0 to 1 that a seed gives again (mulberry32). */
+export function randomFrom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 0x1_0000_0000;
+  };
+}
+
+/**
+ * The engine on a clock that stands still and a store that takes its time, refuses and is killed, all as a seed says; and
+ * what must hold whatever happens. The place is what a disk would hold at each moment.
+ */
+export class Simulation {
+  readonly problems: string[] = [];
+  readonly #random: () => number;
+  readonly #clock = new StillClock();
+  readonly #place = new MemoryPlace();
+  #engine: Engine;
+  #ledger: Ledger;
+  #underWay: LedgerBatch | undefined;
+  #clients: Peer[] = [];
+  #workers: Peer[] = [];
+  #submits: Submit[] = [];
+  readonly #handles = new Set<string>();
+  readonly #bornBackground = new Set<number>();
+  /** Jobs that some worker has had, that clients waited for, or that were cancelled: they may come out of order. */
+  readonly #touched = new Set<number>();
+  readonly #over = new Set<number>();
+  readonly #overForGood = new Set<number>();
+  readonly #lastInOrder = new Map<string, number>();
+  /** How often things happened, so that a test can see that they did. */
+  readonly counts = { stored: 0, refused: 0, crashes: 0, restored: 0, ran: 0 };
+
+  constructor(seed: number) {
+    this.#random = randomFrom(seed);
+    [this.#engine, this.#ledger] = this.#boot();
+  }
+
+  run(steps: number): this {
+    for (let i = 0; i < steps && this.problems.length === 0; i++) this.#step();
+    if (this.problems.length === 0) this.#end();
+    return this;
+  }
+
+  #step(): void {
+    const dice = this.#random();
+    if (dice < 0.35) this.#submit();
+    else if (dice < 0.55) this.#grab();
+    else if (dice < 0.7) this.#report();
+    else if (dice < 0.73) this.#leave();
+    else if (dice < 0.75) this.#cancel();
+    else if (dice < 0.8) this.#pass(this.#random() * 3000);
+    else if (dice < 0.99) this.#commit();
+    else this.#crash();
+  }
+
+  // The server's life
+
+  #boot(): [Engine, Ledger] {
+    const ledger = new Ledger(() => {});
+    const observer = {
+      jobQueued: () => {},
+      jobAssigned: () => {},
+      jobRequeued: (job: Job) => void this.#touched.add(job.number),
+      jobEnded: (job: Job) => {
+        this.#over.add(job.number);
+        this.#touched.add(job.number);
+      },
+      functionCreated: () => {},
+      functionDropped: () => {},
+    };
+    const engine = new Engine({
+      ...{ clock: this.#clock, handlePrefix: 'H:none:0-', ledger, observer },
+      ...{ jobRetries: 3, requeue: 'tail', workerWakeup: 'auto', wakeupLookMs: 100, noWorker: 'queue' },
+      ...{ maxFunctions: 10, maxFunctionsPerConnection: 10, maxJobs: 1000, maxQueueBytes: 1e6 },
+    });
+    const { jobs, settings, lastNumber } = this.#place;
+    for (const [key, value] of settings) engine.restoreSetting(key, value);
+    for (const job of [...jobs.values()].sort((a, b) => a.number - b.number)) engine.restore(job);
+    this.counts.restored += jobs.size;
+    if (engine.jobCount !== jobs.size) this.#complain('a restart lost jobs');
+    const numbers = new HandleNumbers(engine, ledger);
+    const content: Awaited<ReturnType<JobStore['open']>> = { jobs: none(), settings, lastNumber };
+    numbers.adopt(content, makeHandlePrefix('H:sim', this.#clock.now()));
+    const first = ledger.take();
+    if (first !== undefined && this.#settle(engine, first) !== undefined)
+      numbers.leap(Math.ceil(this.#random() * 1e9));
+    this.#workers = [this.#newWorker(engine), this.#newWorker(engine)];
+    this.#clients = [this.#newClient(engine), this.#newClient(engine)];
+    return [engine, ledger];
+  }
+
+  /** What is under way may have reached the disk, or not. */
+  #crash(): void {
+    this.counts.crashes++;
+    if (this.#underWay !== undefined && this.#random() < 0.5) this.#apply(this.#underWay, undefined);
+    this.#underWay = undefined;
+    for (const { number, answer } of this.#submits) this.#checkPromise(number, answer);
+    // What is over and not recorded runs once more.
+    for (const number of this.#place.jobs.keys()) this.#over.delete(number);
+    this.#submits = this.#submits.filter(({ answer }) => answer === 'stored');
+    [this.#engine, this.#ledger] = this.#boot();
+  }
+
+  #commit(): void {
+    if (this.#underWay === undefined) {
+      this.#underWay = this.#ledger.take();
+    } else {
+      const taken = this.#underWay;
+      this.#underWay = undefined;
+      this.#settle(this.#engine, taken);
+    }
+  }
+
+  #settle(engine: Engine, taken: LedgerBatch): Error | undefined {
+    const refused = this.#random() < 0.15 ? FULL : undefined;
+    this.#apply(taken, refused);
+    engine.settle(taken, refused);
+    this.#checkJobs(engine);
+    return refused;
+  }
+
+  #apply({ batch }: LedgerBatch, refused: Error | undefined): void {
+    this.#place.apply(
+      refused === undefined ? batch : { ...batch, puts: [], changes: [], settings: new Map() },
+    );
+    for (const number of batch.dones) this.#overForGood.add(number);
+  }
+
+  // Clients
+
+  #submit(): void {
+    const dice = this.#random();
+    const background = dice < 0.75;
+    const client = this.#one(this.#clients);
+    const uniqueId = this.#random() < 0.4 ? `u${Math.floor(this.#random() * 6)}` : '';
+    const runAtMs =
+      background && this.#random() < 0.15 ? this.#clock.wallMs + this.#random() * 4000 - 1000 : 0;
+    const before = this.#engine.lastNumber;
+    const job = this.#engine.submit(client, {
+      ...{ functionName: this.#one(FUNCTIONS), uniqueId, workload: Buffer.from('x'), background, runAtMs },
+      ...{ priority: runAtMs > 0 ? 1 : this.#one(PRIORITIES), reducer: undefined },
+    });
+    if (typeof job === 'string') {
+      this.#complain(`a submit was refused: ${job}`);
+      return;
+    }
+    if (job.number > before) this.#born(job, background, runAtMs);
+    else if (!background) this.#touched.add(job.number);
+    if (background) this.#answer({ number: job.number, answer: 'none' }, job.commit);
+  }
+
+  #born(job: Job, background: boolean, runAtMs: number): void {
+    const handle = this.#engine.handleOf(job);
+    if (this.#handles.has(handle)) this.#complain(`${handle} was given twice`);
+    this.#handles.add(handle);
+    if (background) this.#bornBackground.add(job.number);
+    if (!background || runAtMs > 0) this.#touched.add(job.number);
+  }
+
+  #answer(submit: Submit, commit: Commit | 'stored' | undefined): void {
+    this.#submits.push(submit);
+    const { number } = submit;
+    if (commit === undefined) {
+      this.#complain(`${number} is in no commit`);
+    } else if (commit === 'stored') {
+      submit.answer = 'stored';
+      this.#checkPromise(number, submit.answer);
+    } else {
+      commit.waiters.add({
+        decided: () => {
+          if (submit.answer !== 'none') this.#complain(`${number} was answered twice`);
+          submit.answer = commit.outcome === 'stored' ? 'stored' : 'refused';
+          this.counts[submit.answer]++;
+          // What clients wait for goes on as a foreground job, which runs while a later submit makes it durable.
+          if (submit.answer === 'refused') this.#bornBackground.delete(number);
+          this.#checkPromise(number, submit.answer);
+        },
+      });
+    }
+  }
+
+  #cancel(): void {
+    const { number } = this.#submits.length > 0 ? this.#one(this.#submits) : { number: 0 };
+    this.#engine.cancel(this.#engine.handlePrefix + number);
+  }
+
+  // Workers
+
+  #grab(): void {
+    const job = this.#engine.grab(this.#one(this.#workers));
+    if (job === undefined) return;
+    const { number, background, fn, priority } = job;
+    if (this.#overForGood.has(number)) this.#complain(`${number} is over for good and ran again`);
+    if (background && this.#bornBackground.has(number) && !this.#place.jobs.has(number))
+      this.#complain(`${number} ran before it was durable`);
+    if (background && !this.#touched.has(number)) this.#checkOrder(`${fn.name} ${priority}`, number);
+    this.#touched.add(number);
+  }
+
+  #report(): void {
+    const worker = this.#one(this.#workers);
+    const job = worker.running.head;
+    if (job === undefined) return;
+    const handle = this.#engine.handleOf(job);
+    this.counts.ran++;
+    if (this.#random() < 0.8) this.#engine.reports.complete(worker, handle, Buffer.alloc(0));
+    else this.#engine.reports.fail(worker, handle);
+  }
+
+  #leave(): void {
+    const peers = this.#random() < 0.5 ? this.#workers : this.#clients;
+    this.#engine.disconnect(peers.shift() ?? this.#newClient(this.#engine));
+    const isWorkers = peers === this.#workers;
+    peers.push(isWorkers ? this.#newWorker(this.#engine) : this.#newClient(this.#engine));
+  }
+
+  #pass(ms: number): void {
+    this.#clock.wallMs += ms;
+    this.#clock.monotonic += ms;
+    this.#engine.advance();
+  }
+
+  // What must hold
+
+  /** Whoever was told that a job is kept has it kept until it is over; whoever was refused is not surprised later. */
+  #checkPromise(number: number, answer: Submit['answer']): void {
+    const isKept = this.#place.jobs.has(number);
+    if (answer === 'stored' && !isKept && !this.#over.has(number)) this.#complain(`${number} was lost`);
+    const others = this.#submits.filter((submit) => submit.number === number && submit.answer !== 'refused');
+    if (answer === 'refused' && isKept && others.length === 0)
+      this.#complain(`${number} was refused and is kept`);
+  }
+
+  /** What is in memory is a background job if, and only if, the store has it or is about to. */
+  #checkJobs(engine: Engine): void {
+    for (const { number, background, commit } of engine.jobs()) {
+      if (background !== (commit !== undefined))
+        this.#complain(`${number} is neither background nor foreground`);
+    }
+  }
+
+  /** Jobs that nobody has had come in the order of their submits. */
+  #checkOrder(queue: string, number: number): void {
+    const last = this.#lastInOrder.get(queue) ?? 0;
+    if (number < last) this.#complain(`${number} ran after ${last}`);
+    this.#lastInOrder.set(queue, number);
+  }
+
+  /** The disk is fine again, and workers run what is there: nothing may be left anywhere. */
+  #end(): void {
+    // Brings what was refused before along, too.
+    this.#ledger.set('last', 'setting');
+    for (
+      let taken = this.#underWay ?? this.#ledger.take();
+      taken !== undefined;
+      taken = this.#ledger.take()
+    ) {
+      this.#apply(taken, undefined);
+      this.#engine.settle(taken, undefined);
+    }
+    this.#underWay = undefined;
+    for (const job of this.#engine.jobs()) {
+      const stored = job.commit === 'stored' ? this.#place.jobs.get(job.number)?.attempts : job.retries;
+      if (stored !== job.retries) this.#complain(`${job.number} has ${stored} attempts, not ${job.retries}`);
+    }
+    for (const peer of [...this.#clients, ...this.#workers]) this.#engine.disconnect(peer);
+    this.#workers = [this.#newWorker(this.#engine)];
+    this.#pass(10_000);
+    while (this.#underWay !== undefined || this.#ledger.hasWork || this.#engine.jobCount > 0) {
+      const before = this.#engine.jobCount + Number(this.#ledger.hasWork);
+      const taken = this.#underWay ?? this.#ledger.take();
+      this.#underWay = undefined;
+      if (taken !== undefined) {
+        this.#apply(taken, undefined);
+        this.#engine.settle(taken, undefined);
+      }
+      for (let job = this.#engine.grab(this.#one(this.#workers)); job !== undefined; ) {
+        this.#engine.reports.complete(this.#one(this.#workers), this.#engine.handleOf(job), Buffer.alloc(0));
+        job = this.#engine.grab(this.#one(this.#workers));
+      }
+      if (taken === undefined && before === this.#engine.jobCount) {
+        this.#complain('jobs are stuck');
+        return;
+      }
+    }
+    for (const { number, answer } of this.#submits) {
+      if (answer === 'none') this.#complain(`${number} was never answered`);
+      if (answer === 'stored' && !this.#over.has(number)) this.#complain(`${number} never ran`);
+    }
+    for (const fn of this.#engine.functions())
+      if (fn.total !== 0) this.#complain(`${fn.name} counts ${fn.total}`);
+    if (this.#place.jobs.size > 0) this.#complain(`${this.#place.jobs.size} jobs stayed in the store`);
+    if (this.#engine.sizeBytes !== 0) this.#complain(`${this.#engine.sizeBytes} bytes are left`);
+  }
+
+  #complain(problem: string): void {
+    this.problems.push(problem);
+  }
+
+  #newClient(engine: Engine): Peer {
+    return engine.connect(SILENT, '127.0.0.1', false);
+  }
+
+  #newWorker(engine: Engine): Peer {
+    const peer = this.#newClient(engine);
+    for (const name of FUNCTIONS) engine.canDo(peer, name, 2000);
+    return peer;
+  }
+
+  #one<T>(of: readonly T[]): T {
+    const one = of[Math.floor(this.#random() * of.length)];
+    if (one === undefined) throw new Error('there is none');
+    return one;
+  }
+}
+
+async function* none(): AsyncGenerator<never, void, undefined> {}
