@@ -34,7 +34,7 @@ async function measure(port: number): Promise<Outcome> {
 }
 
 async function ours(env: Record<string, string>): Promise<Outcome> {
-  const server = new Peer(new URL('server-process.js', import.meta.url), '', env);
+  const server = new Peer(new URL('../support/server-process.js', import.meta.url), '', env);
   const { server: address = '' } = await server.ready;
   const outcome = await measure(Number(address.split(':')[1]));
   await server.stop();

@@ -1,13 +1,16 @@
 import { createServer, type ServerOptions } from '@gearman/server';
+import { createJournal } from '@gearman/store-journal';
 import { memory, serve } from './messages.ts';
 
 // Options come as JSON, for tests of limits.
-const server = createServer(JSON.parse(process.env['SERVER_OPTIONS'] ?? '{}') as ServerOptions);
+const options = JSON.parse(process.env['SERVER_OPTIONS'] ?? '{}') as ServerOptions;
+const directory = process.env['DATA_DIR'];
+const store = directory === undefined ? undefined : createJournal({ directory });
+const server = createServer({ ...options, store });
 await server.listen({ host: '127.0.0.1', port: 0 });
 serve(async ({ ask }) => {
   if (ask === 'memory') return memory();
   await server.close();
   process.exit(0);
 });
-const [address] = server.addresses;
-process.send?.({ type: 'ready', server: `127.0.0.1:${address?.port}` });
+process.send?.({ type: 'ready', server: server.address });
