@@ -42,11 +42,12 @@ describe('npm run demo', () => {
     expect(code).toBe(0);
   });
 
-  test('--chaos kills a worker half-way and the total is still right', async () => {
+  test('--chaos kills workers all the way through and the total is still right', async () => {
     const { code, output, errors } = await demo('--chaos', folder);
     expect(errors).not.toContain('demo failed');
     expect(output).toContain(TOTAL.toLocaleString('en'));
-    expect(output).toMatch(/workers restarted\s+│ 1 /);
+    // One that is killed while it starts is not killed twice.
+    expect(output).toMatch(/workers restarted\s+│ [4-8] /);
     expect(code).toBe(0);
   });
 

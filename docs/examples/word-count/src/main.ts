@@ -14,13 +14,14 @@ const HELP = `Counts words with Gearman: one job per file, spread over worker pr
 
   --servers HOST:PORT  use a job server that runs already (gearmand or ours) instead of starting one
   --workers N          worker processes to start (default: one per core)
-  --chaos              kill a worker with SIGKILL half-way
+  --chaos              kill a worker with SIGKILL again and again, all the way through
   --help               show this text
 
 Without files it counts every Markdown and TypeScript file below the current folder.
 `;
 
 const EXTENSIONS = ['.md', '.ts'];
+const CHAOS_KILLS = 8;
 
 interface Options {
   readonly paths: readonly string[];
@@ -103,6 +104,7 @@ async function count(
   });
   const startedAt = performance.now();
   const doneAtMs: number[] = [];
+  const filesPerKill = options.chaos ? Math.ceil(files.length / (CHAOS_KILLS + 1)) : Number.POSITIVE_INFINITY;
   let words = 0;
   bar.start(files.length, 0, { words, rate: 0 });
   const total = await countFiles(client, files, {
@@ -111,7 +113,7 @@ async function count(
       doneAtMs.push(now);
       words += tally.words;
       bar.update(doneAtMs.length, { words, rate: Math.round(doneAtMs.length / (now / 1000)) });
-      if (options.chaos && doneAtMs.length === Math.ceil(files.length / 2)) team.killOne();
+      if (doneAtMs.length % filesPerKill === 0) team.killNext();
     },
   }).finally(() => bar.stop());
   const elapsedMs = performance.now() - startedAt;

@@ -32,6 +32,7 @@ export class WorkerTeam {
   #children: ChildProcess[] = [];
   #stopping = false;
   #restarts = 0;
+  #kills = 0;
 
   /** `onGiveUp` hears when workers keep ending and no more are started. */
   constructor(servers: string, size: number, onGiveUp: (error: Error) => void) {
@@ -46,9 +47,9 @@ export class WorkerTeam {
     return this.#restarts;
   }
 
-  /** Kills one worker without warning, as a crash would. */
-  killOne(): void {
-    this.#children[0]?.kill('SIGKILL');
+  /** Kills a worker without warning, as a crash would: each in its turn. */
+  killNext(): void {
+    this.#children[this.#kills++ % this.#children.length]?.kill('SIGKILL');
   }
 
   async stop(): Promise<void> {
