@@ -13,7 +13,8 @@ const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '2' },
-    window: { type: 'string', default: '64' },
+    // Four times what the worker holds: with as many as that it would wait for the next half of the time.
+    window: { type: 'string', default: '256' },
     concurrency: { type: 'string', default: '64' },
     'idle-jobs': { type: 'string', default: '400' },
     only: { type: 'string', default: '' },
