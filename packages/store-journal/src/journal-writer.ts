@@ -105,6 +105,7 @@ export class JournalWriter {
     const accepted = refused === undefined ? whole : { puts: [], changes: [], dones, settings: [] };
     const broken = await this.#record(accepted);
     const failed = broken === undefined ? undefined : await this.#afterFailure(accepted, broken);
+    if (failed === undefined) this.#owedDones = [];
     if (failed === undefined) return refused === undefined ? ACCEPTED : { refused };
     for (const { number } of large) await this.#payloads.remove(number);
     return { refused: failed };
@@ -195,10 +196,30 @@ export class JournalWriter {
     const puts: NewPut[] = [];
     const settings: NewSetting[] = [];
     try {
-      for (const put of batch.puts) puts.push(await this.#put(put));
-      for (const change of batch.changes) await this.#change(change);
-      for (const number of batch.dones) await this.#done(number);
-      for (const [key, value] of batch.settings) settings.push(await this.#setting(key, value));
+      for (const put of batch.puts) {
+        const bodyBytes = putBodyBytes(put);
+        puts.push(
+          this.#put(this.#appenderFor(bodyBytes) ?? (await this.#nextAppender(bodyBytes)), put, bodyBytes),
+        );
+      }
+      for (const change of batch.changes) {
+        const bodyBytes = changeBodyBytes(change);
+        this.#change(
+          this.#appenderFor(bodyBytes) ?? (await this.#nextAppender(bodyBytes)),
+          change,
+          bodyBytes,
+        );
+      }
+      for (const number of batch.dones) {
+        this.#done(this.#appenderFor(DONE_BODY_BYTES) ?? (await this.#nextAppender(DONE_BODY_BYTES)), number);
+      }
+      for (const [key, value] of batch.settings) {
+        const body = settingBody(key, value);
+        const appender = this.#appenderFor(body.length) ?? (await this.#nextAppender(body.length));
+        body.copy(appender.buffer, appender.bodyAt);
+        appender.seal(SETTING, ++this.#sequence, body.length);
+        settings.push({ key, value, segment: appender.segment });
+      }
       await this.#opened().flush();
     } catch (error) {
       return error instanceof Error ? error : new Error(String(error));
@@ -209,7 +230,6 @@ export class JournalWriter {
 
   #believe(batch: RecordBatch, puts: readonly NewPut[], settings: readonly NewSetting[]): void {
     const catalogue = this.#catalogue;
-    this.#owedDones = [];
     for (const { put, location, sizeBytes, segment } of puts) {
       catalogue.put(put.number, location, sizeBytes, segment, put.payload === undefined);
     }
@@ -221,41 +241,34 @@ export class JournalWriter {
     for (const { key, value, segment } of settings) catalogue.set(key, value, segment);
   }
 
-  async #put(put: PutRecord): Promise<NewPut> {
-    const bodyBytes = putBodyBytes(put);
-    const appender = await this.#roomFor(bodyBytes);
+  #put(appender: Appender, put: PutRecord, bodyBytes: number): NewPut {
     writePut(appender.buffer, appender.bodyAt, put);
     const location = appender.seal(PUT, ++this.#sequence, bodyBytes);
     return { put, location, sizeBytes: recordSize(bodyBytes), segment: appender.segment };
   }
 
-  async #change(change: StoredChange): Promise<void> {
-    const bodyBytes = changeBodyBytes(change);
-    const appender = await this.#roomFor(bodyBytes);
+  #change(appender: Appender, change: StoredChange, bodyBytes: number): void {
     writeChange(appender.buffer, appender.bodyAt, change);
     appender.seal(CHANGE, ++this.#sequence, bodyBytes);
   }
 
-  async #done(number: number): Promise<void> {
-    const appender = await this.#roomFor(DONE_BODY_BYTES);
+  #done(appender: Appender, number: number): void {
     writeNumber(appender.buffer, number, appender.bodyAt);
     appender.seal(DONE, ++this.#sequence, DONE_BODY_BYTES);
   }
 
-  async #setting(key: string, value: string | undefined): Promise<NewSetting> {
-    const body = settingBody(key, value);
-    const appender = await this.#roomFor(body.length);
-    body.copy(appender.buffer, appender.bodyAt);
-    appender.seal(SETTING, ++this.#sequence, body.length);
-    return { key, value, segment: appender.segment };
+  /** The appender, if a body has room at its `bodyAt`: nearly always, and then nobody waits. */
+  #appenderFor(bodyBytes: number): Appender | undefined {
+    const appender = this.#opened();
+    if (appender.roomBytes < recordSize(bodyBytes)) return undefined;
+    appender.reserve(bodyBytes);
+    return appender;
   }
 
-  /** The appender, with room for a body at its `bodyAt`. */
-  async #roomFor(bodyBytes: number): Promise<Appender> {
-    if (this.#opened().roomBytes < recordSize(bodyBytes)) {
-      await this.#opened().flush();
-      await this.#turnOver();
-    }
+  /** The appender of a new segment. */
+  async #nextAppender(bodyBytes: number): Promise<Appender> {
+    await this.#opened().flush();
+    await this.#turnOver();
     const appender = this.#opened();
     appender.reserve(bodyBytes);
     return appender;

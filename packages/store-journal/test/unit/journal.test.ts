@@ -218,4 +218,26 @@ describe('a journal', () => {
     await journal.close();
     expect((await contentOf(journalOn(disk, directory.path))).jobs).toEqual([job(3)]);
   });
+
+  test('compaction between a failed commit and the next one forgets nothing that is still to be recorded', async () => {
+    using directory = temporaryDirectory();
+    const disk = new MemoryDisk();
+    const journal = journalOn(disk, directory.path);
+    await journal.open();
+    await journal.commit(batch({ puts: [job(1), job(2)] }));
+    // Into another segment, so that there is one to compact.
+    const filling = Array.from({ length: 80 }, (_, i) => job(100 + i, { payload: Buffer.alloc(900) }));
+    await journal.commit(batch({ puts: filling }));
+    await journal.commit(batch({ dones: filling.map(({ number }) => number) }));
+    disk.fault = (operation) => {
+      if (operation === 'sync') throw diskError('EIO');
+    };
+    const outcome = await journal.commit(batch({ puts: [job(200)], dones: [1] }));
+    expect(outcome.refused).toMatchObject({ code: 'ERR_GEARMAN_STORE_FULL' });
+    disk.fault = () => {};
+    await journal.compact();
+    await journal.commit(batch({ puts: [job(201)] }));
+    await journal.close();
+    expect((await contentOf(journalOn(disk, directory.path))).jobs).toEqual([job(2), job(201)]);
+  });
 });
