@@ -79,7 +79,7 @@ export function writeHead(
   target[offset + 3] = packet.magic === 'REQ' ? 0x51 : 0x53;
   target[offset + 4] = 0;
   target[offset + 5] = 0;
-  target[offset + 6] = 0;
+  target[offset + 6] = layout.code >>> 8;
   target[offset + 7] = layout.code;
   target[offset + 8] = size >>> 24;
   target[offset + 9] = size >>> 16;

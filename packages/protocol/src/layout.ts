@@ -1,13 +1,12 @@
 import type { BodyReader } from './body-reader.ts';
 import { InvalidArgumentError } from './errors.ts';
 import {
-  MAX_PACKET_CODE,
+  byCode,
   type Magic,
   PACKET_TYPES,
   PACKETS,
   type PacketDefinition,
   type PacketType,
-  packetTypeOf,
 } from './packets.ts';
 
 /** A row of the packet table with what the codec would otherwise work out anew for each packet. */
@@ -102,10 +101,7 @@ function toLayout(type: PacketType): Layout {
 }
 
 const BY_TYPE: ReadonlyMap<string, Layout> = new Map(PACKET_TYPES.map((type) => [type, toLayout(type)]));
-const BY_CODE: readonly (Layout | undefined)[] = Array.from({ length: MAX_PACKET_CODE + 1 }, (_, code) => {
-  const type = packetTypeOf(code);
-  return type === undefined ? undefined : BY_TYPE.get(type);
-});
+const BY_CODE = byCode((type) => BY_TYPE.get(type));
 
 /** The layout of a packet type. @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT` for no packet type */
 export function layoutOf(type: PacketType): Layout {
@@ -114,7 +110,7 @@ export function layoutOf(type: PacketType): Layout {
   return layout;
 }
 
-/** The layout of a packet code; undefined for 0, 5 and everything past 42. */
+/** The layout of a packet code; undefined for one that no packet has. */
 export function layoutOfCode(code: number): Layout | undefined {
   return BY_CODE[code];
 }

@@ -1,5 +1,7 @@
-const text = <const N extends string>(name: N) => ({ name, kind: 'text' }) as const;
-const bytes = <const N extends string>(name: N) => ({ name, kind: 'bytes' }) as const;
+import { EXTENSION_PACKETS } from './extensions.ts';
+import { bytes, type PacketDefinition, text } from './packet-definition.ts';
+
+export type { Magic, PacketDefinition } from './packet-definition.ts';
 
 const SUBMIT = [text('functionName'), text('uniqueId'), bytes('workload')] as const;
 const SUBMIT_REDUCE = [
@@ -11,23 +13,8 @@ const SUBMIT_REDUCE = [
   bytes('workload'),
 ] as const;
 
-/** What one row of the packet table says. */
-export interface PacketDefinition {
-  /** The number on the wire. */
-  readonly code: number;
-  /** Who sends it: `REQ` towards the job server, `RES` from it. */
-  readonly magic: readonly Magic[];
-  /** All but the last end with a NUL; the last takes the rest of the body. */
-  readonly args: readonly { readonly name: string; readonly kind: 'text' | 'bytes' }[];
-  /** What a receiver must forgive, because servers in use send it. */
-  readonly lenient?: 'trailing-nul' | 'doubled-nul' | 'missing-last' | undefined;
-}
-
-/** `REQ` (`\0REQ`) goes to the job server, `RES` (`\0RES`) comes from it. */
-export type Magic = 'REQ' | 'RES';
-
 /**
- * Every packet type, in code order.
+ * Every packet type, in code order: those of the protocol, then those of {@link EXTENSIONS}.
  *
  * - `lenient: 'trailing-nul'`: one NUL at the end is dropped. gearmand puts one behind the handle of a WORK_FAIL that
  *   stands in for an exception, and ignores one in a GET_STATUS.
@@ -148,6 +135,7 @@ export const PACKETS = {
       text('clients'),
     ],
   },
+  ...EXTENSION_PACKETS,
 } as const satisfies Record<string, PacketDefinition>;
 
 /** The name of a packet type, for example `SUBMIT_JOB_BG`. */
@@ -183,16 +171,20 @@ export type ResponseType = {
 /** Every packet type name, in code order. */
 export const PACKET_TYPES = Object.keys(PACKETS) as readonly PacketType[];
 
-/** Highest packet code of the protocol. */
+/** Highest packet code of the protocol; {@link EXTENSIONS} have higher ones. */
 export const MAX_PACKET_CODE = 42;
 
-const BY_CODE: readonly (PacketType | undefined)[] = (() => {
-  const names: (PacketType | undefined)[] = new Array(MAX_PACKET_CODE + 1).fill(undefined);
-  for (const name of PACKET_TYPES) names[PACKETS[name].code] = name;
-  return names;
-})();
+const BY_CODE = byCode((type) => type);
 
-/** The name of a packet code; undefined for 0, 5 and everything past 42. */
+/** The name of a packet code; undefined for one that no packet has. */
 export function packetTypeOf(code: number): PacketType | undefined {
   return BY_CODE[code];
+}
+
+/** A table with something for each packet code. */
+export function byCode<T>(of: (type: PacketType) => T): readonly (T | undefined)[] {
+  const codes = PACKET_TYPES.map((type) => PACKETS[type].code);
+  const table: (T | undefined)[] = new Array(Math.max(...codes) + 1).fill(undefined);
+  for (const type of PACKET_TYPES) table[PACKETS[type].code] = of(type);
+  return table;
 }

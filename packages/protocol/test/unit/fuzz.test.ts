@@ -97,7 +97,7 @@ function checkPacket(message: { readonly type: string }): void {
   if ('magic' in message && !('packetCode' in message) && !('packetType' in message)) {
     // Those without these two fields are packets.
     const [head] = encodePacket(message as Packet);
-    expect(packetTypeOf(head?.[7] ?? 0)).toBe(message.type);
+    expect(packetTypeOf(Buffer.from(head ?? []).readUInt32BE(4))).toBe(message.type);
   }
 }
 

@@ -1,4 +1,5 @@
 import {
+  EXTENSIONS,
   MAX_PACKET_CODE,
   PACKET_TYPES,
   PACKETS,
@@ -13,10 +14,14 @@ import { frame } from '../helpers.ts';
 const rows: [string, PacketDefinition][] = Object.entries(PACKETS);
 
 describe('PACKETS', () => {
-  it('has every code from 1 to 42 but 5, once and in order', () => {
+  it('has every code from 1 to 42 but 5, once and in order, and then those of extensions', () => {
     const codes = Array.from({ length: 42 }, (_, i) => i + 1).filter((code) => code !== 5);
-    expect(rows.map(([, { code }]) => code)).toEqual(codes);
+    const protocol = rows.filter(([, { extension }]) => extension === undefined);
+    expect(protocol.map(([, { code }]) => code)).toEqual(codes);
     expect(MAX_PACKET_CODE).toBe(42);
+    const extensions = rows.filter(([, { extension }]) => extension !== undefined);
+    expect(extensions.map(([, { code }]) => code)).toEqual(extensions.map((_, i) => 1000 + i));
+    expect(new Set(extensions.map(([, { extension }]) => extension))).toEqual(new Set(EXTENSIONS));
   });
 
   it('takes bytes only as the last argument', () => {
@@ -43,7 +48,7 @@ describe('PACKETS', () => {
 describe('packetTypeOf', () => {
   it('names the codes of the table and no others', () => {
     for (const type of PACKET_TYPES) expect(packetTypeOf(PACKETS[type].code)).toBe(type);
-    for (const code of [0, 5, 43, 0x8000_0000, 0xffff_ffff, -1, 1.5])
+    for (const code of [0, 5, 43, 999, 0x8000_0000, 0xffff_ffff, -1, 1.5])
       expect(packetTypeOf(code)).toBeUndefined();
   });
 });

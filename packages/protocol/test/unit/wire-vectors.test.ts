@@ -1,5 +1,6 @@
 import {
   encodePacket,
+  MAX_PACKET_CODE,
   PACKET_TYPES,
   PACKETS,
   type Packet,
@@ -117,9 +118,9 @@ function encodesBack(frame: Frame): boolean {
 }
 
 describe('recorded packets', () => {
-  it('cover every packet type', () => {
+  it('cover every packet type of the protocol', () => {
     const seen = new Set(binary.map(({ documented }) => documented?.type));
-    const unseen = PACKET_TYPES.filter((type) => !seen.has(type));
+    const unseen = PACKET_TYPES.filter((type) => PACKETS[type].code <= MAX_PACKET_CODE && !seen.has(type));
     expect(unseen).toEqual([]);
     expect(binary.length).toBeGreaterThan(800);
   });

@@ -1,5 +1,6 @@
-import { type Packet, SERVER_ERRORS } from '@gearman/protocol';
+import { isExtension, type Packet, SERVER_ERRORS } from '@gearman/protocol';
 import type { Session } from '../net/session.ts';
+import { agreeOn } from './extensions.ts';
 
 export const connectionHandlers = {
   ECHO_REQ(session: Session, { data }: Packet<'ECHO_REQ'>): void {
@@ -7,7 +8,8 @@ export const connectionHandlers = {
   },
 
   OPTION_REQ(session: Session, { option }: Packet<'OPTION_REQ'>): void {
-    switch (option.toLowerCase()) {
+    const name = option.toLowerCase();
+    switch (name) {
       case 'exceptions':
         session.peer.exceptions = true;
         break;
@@ -16,6 +18,7 @@ export const connectionHandlers = {
         session.peer.streaming = true;
         break;
       default:
+        if (isExtension(name) && agreeOn(session, name)) break;
         session.sendError(SERVER_ERRORS.unknownOption);
         return;
     }

@@ -1,6 +1,7 @@
 import { type PacketType, type RequestType, SERVER_ERRORS } from '@gearman/protocol';
 import type { Session } from '../net/session.ts';
 import { connectionHandlers } from './connection.ts';
+import { agreed } from './extensions.ts';
 import { grabHandlers } from './grab.ts';
 import type { Handler } from './handler.ts';
 import { registerHandlers } from './register.ts';
@@ -20,6 +21,10 @@ const REQUEST_HANDLERS: { readonly [T in RequestType]: Handler<T> } = {
   ...connectionHandlers,
   // gearmand knows the packet and does nothing with it.
   SUBMIT_JOB_SCHED: notExpected,
+  SUBMIT_JOB_WITH: agreed('SUBMIT_JOB_WITH', 'x-submit'),
+  WORK_FAIL_WITH: agreed('WORK_FAIL_WITH', 'x-attempts'),
+  GET_RESULT: agreed('GET_RESULT', 'x-results'),
+  SUBMIT_SCHEDULE: agreed('SUBMIT_SCHEDULE', 'x-schedule'),
 };
 
 /** The handler of a packet type; undefined for those that only servers send. */

@@ -1,5 +1,5 @@
 import type { Timer } from '@gearman/events';
-import type { Packet, StreamMessage } from '@gearman/protocol';
+import type { Extension, Packet, StreamMessage } from '@gearman/protocol';
 import type { Commit, CommitWaiter } from '../engine/ledger.ts';
 import type { Peer, PeerPort } from '../engine/peer.ts';
 import { handleMessage } from '../handlers/handle-message.ts';
@@ -22,6 +22,7 @@ const MOST_LINES_PER_TURN = 500;
 const STEPS_PER_LINE = 16;
 const LINGER_MS = 1000;
 const NOOP: Packet = { type: 'NOOP', magic: 'RES' };
+const NO_EXTENSIONS: ReadonlySet<Extension> = new Set();
 
 /**
  * One connection: bytes in, messages to their handlers, packets out.
@@ -34,6 +35,8 @@ export class Session
 {
   readonly peer: Peer;
   readonly context: ServerContext;
+  /** Those that the peer has asked for and this server has; few ask for any. */
+  extensions: ReadonlySet<Extension> = NO_EXTENSIONS;
   readonly #transport: Transport;
   readonly #inbox: Inbox;
   readonly #outbox: Outbox;

@@ -23,6 +23,11 @@ describe('what a peer must not send', () => {
     ['a bad magic', Buffer.from('\0BAD'), []],
     ['type 0', header(0, 0), [INVALID_COMMAND]],
     ['type 43', header(43, 0), [INVALID_COMMAND]],
+    [
+      'a packet of an extension that was not agreed on',
+      Buffer.concat([header(1000, 7), Buffer.from('f\0\0{}\0w')]),
+      [INVALID_COMMAND],
+    ],
     ['a type with the top bit set', header(0x80000007, 0), [INVALID_COMMAND]],
     ['the largest type', header(0xffffffff, 0xffffffff), [INVALID_COMMAND]],
     ['six words', Buffer.from('a b c d e f\n'), []],
