@@ -20,7 +20,7 @@ export function isExtension(option: string): option is Extension {
   return (EXTENSIONS as readonly string[]).includes(option);
 }
 
-/** The packets of extensions. `options` is a JSON object in ASCII: what is not is written as `\\u` and four digits. */
+/** The packets of extensions. `options` is a JSON object in ASCII: what is not is written as `\u` and four digits. */
 export const EXTENSION_PACKETS = {
   SUBMIT_JOB_WITH: {
     code: 1000,
