@@ -90,9 +90,20 @@ export function writeHead(
 
 const MAX_BODY_BYTES = 0xffff_ffff;
 
+/** A field read by a name that stands in the code costs a third of one read by a name in a variable. */
 function textOf(packet: Packet, name: string | undefined): string {
   // The table names only fields that packets of this type have.
-  return (packet as unknown as Record<string, string>)[name as string] as string;
+  const fields = packet as unknown as Record<string, string>;
+  switch (name) {
+    case 'handle':
+      return fields['handle'] as string;
+    case 'functionName':
+      return fields['functionName'] as string;
+    case 'uniqueId':
+      return fields['uniqueId'] as string;
+    default:
+      return fields[name as string] as string;
+  }
 }
 
 /** Writes a text argument and, unless it is the last argument, its NUL; -1 if there is no room. */
