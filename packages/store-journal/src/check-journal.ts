@@ -10,8 +10,11 @@ import { type JournalOptions, parseJournalOptions } from './options.ts';
 import { PayloadFiles } from './payload-files.ts';
 import { Recovery, type RecoveryReport } from './recovery.ts';
 
-/** Options of {@link checkJournal}; they mean what they mean in {@link JournalOptions}. */
-export type CheckJournalOptions = Pick<JournalOptions, 'directory' | 'disk'>;
+/** Options of {@link checkJournal}. */
+export interface CheckJournalOptions extends Pick<JournalOptions, 'directory' | 'disk'> {
+  /** Told after each file of records how many have been read, and how many there are. */
+  readonly onProgress?: (read: number, files: number) => void;
+}
 
 /** What {@link checkJournal} found. */
 export interface JournalCheck {
@@ -51,14 +54,17 @@ export interface JournalCheck {
  * @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT` for wrong options
  */
 export function checkJournal(options: CheckJournalOptions): Promise<JournalCheck> {
-  const { directory, disk } = parseJournalOptions(options);
-  return check(directory, dryDisk(disk));
+  const { onProgress, ...rest } = options;
+  const { directory, disk } = parseJournalOptions(rest);
+  return check(directory, dryDisk(disk), onProgress);
 }
 
-async function check(directory: string, disk: Disk): Promise<JournalCheck> {
+type OnProgress = CheckJournalOptions['onProgress'];
+
+async function check(directory: string, disk: Disk, onProgress: OnProgress): Promise<JournalCheck> {
   const wasClosed = await refuseIfUsed(directory);
   try {
-    return await read(directory, disk, wasClosed);
+    return await read(directory, disk, wasClosed, onProgress);
   } catch (error) {
     throw asStoreError(error, directory);
   } finally {
@@ -74,13 +80,18 @@ async function refuseIfUsed(directory: string): Promise<boolean> {
   return holder === undefined;
 }
 
-async function read(directory: string, disk: Disk, wasClosed: boolean): Promise<JournalCheck> {
+async function read(
+  directory: string,
+  disk: Disk,
+  wasClosed: boolean,
+  onProgress: OnProgress,
+): Promise<JournalCheck> {
   const { segments, spares, damagedCopies } = await listJournal(disk, directory);
   if (segments.length + spares.length === 0) throw noJournalIn(directory);
   const catalogue = new Catalogue();
   const recovery = new Recovery(disk, directory, catalogue, silentLogger, false);
   try {
-    await recovery.read(segments);
+    await recovery.read(segments, (files) => onProgress?.(files, segments.length));
   } finally {
     for (const { file } of catalogue.segments.values()) await file.close();
   }

@@ -88,8 +88,11 @@ export class Recovery {
   }
 
   /** Reads the segments with these names, in order. */
-  async read(names: readonly string[]): Promise<void> {
-    for (const [i, name] of names.entries()) await this.#readSegment(name, i === names.length - 1);
+  async read(names: readonly string[], onProgress?: (read: number) => void): Promise<void> {
+    for (const [i, name] of names.entries()) {
+      await this.#readSegment(name, i === names.length - 1);
+      onProgress?.(i + 1);
+    }
   }
 
   /** Leaves out jobs whose payloads are gone: one of them must not keep the others from running. */
