@@ -27,8 +27,10 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     '@gearman/store-journal',
     '@gearman/worker',
     'commander',
+    'node-sqlite3-wasm',
     'pino',
     'prom-client',
+    'zod',
   ],
 };
 

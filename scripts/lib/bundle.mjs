@@ -21,8 +21,8 @@ const OUT = join(CLI, 'bundle');
 const RECORD = join(OUT, 'made-of.json');
 const LICENSES = 'LICENSES.txt';
 
-/** Packages that start processes or threads from files of their own; those files are not in the bundle. */
-const EXTERNAL = ['@gearman/worker/supervisor'];
+/** Packages that start processes or threads from files of their own, or read such files; those are not in the bundle. */
+const EXTERNAL = ['@gearman/worker/supervisor', 'node-sqlite3-wasm'];
 
 /**
  * Bundles unless nothing has changed since the last time.

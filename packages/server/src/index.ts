@@ -23,6 +23,7 @@ export type { ConnectionInfo, JobInfo, ServerEvent } from './server-events.ts';
 export type { JobCounters } from './server-observer.ts';
 export type { ServerStats } from './server-stats.ts';
 export type { StoreStats } from './store/durability.ts';
+export { HANDLE_SETTINGS } from './store/handle-numbers.ts';
 export type {
   JobStore,
   StoreBatch,

@@ -59,7 +59,7 @@ export class DirectoryLock {
       if (await linked(draft, this.#path)) return;
       const holder = await readHolder(this.#path);
       if (holder !== undefined && (await isAlive(holder, me, this.#path))) {
-        throw new StoreLockedError(directory, `process ${holder.pid} on ${holder.host}`);
+        throw new StoreLockedError(directory, nameOf(holder));
       }
       await this.#takeAway(holder);
     }
@@ -88,6 +88,35 @@ export class DirectoryLock {
     this.#beat = clock.setTimer(BEAT_MS, beat, { unref: true });
   }
 }
+
+/** Who has a directory, or left its lock there. */
+export interface FoundHolder {
+  readonly token: string;
+  /** `process 4711 on jobs-1` */
+  readonly name: string;
+  /** False when it ended without giving the lock back, as a crash does. */
+  readonly isAlive: boolean;
+}
+
+/** Looks without taking anything; undefined when there is no lock, as after an orderly end. */
+export async function findHolder(directory: string): Promise<FoundHolder | undefined> {
+  const path = join(directory, 'lock');
+  const holder = await readHolder(path);
+  if (holder === undefined) return undefined;
+  try {
+    return {
+      token: holder.token,
+      name: nameOf(holder),
+      isAlive: await isAlive(holder, await describeMe(), path),
+    };
+  } catch (error) {
+    // Given back at this moment.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+const nameOf = ({ pid, host }: Holder): string => `process ${pid} on ${host}`;
 
 async function linked(from: string, to: string): Promise<boolean> {
   try {

@@ -42,3 +42,11 @@ export class StoreFullError extends GearmanError {
 export function messageOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
 }
+
+/** What a failed operation on a store's directory means to who uses the store. */
+export function asStoreError(error: unknown, directory: string): unknown {
+  const code = (error as NodeJS.ErrnoException | null)?.code;
+  if (code === 'ENOSPC' || code === 'EDQUOT') return new StoreFullError(directory, error);
+  if (typeof code !== 'string' || code.startsWith('ERR_')) return error;
+  return new StoreUnusableError(`${directory} cannot be used: ${messageOf(error)}`, { cause: error });
+}

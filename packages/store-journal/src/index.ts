@@ -1,9 +1,10 @@
 // What applications use.
 
+export { type CheckJournalOptions, checkJournal, type JournalCheck } from './check-journal.ts';
 export { StoreFullError, StoreLockedError, StoreUnusableError, StoreVersionError } from './errors.ts';
 export { createJournal, type Journal } from './journal.ts';
 export type { JournalOptions } from './options.ts';
-export type { RecoveryReport } from './recovery.ts';
+export type { JournalDamage, RecoveryReport } from './recovery.ts';
 
 // What tests of a store replace.
 

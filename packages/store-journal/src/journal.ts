@@ -2,12 +2,12 @@ import type { JobStore, StoreBatch, StoreContent, StoreOutcome, StoreUsage } fro
 import { Catalogue } from './catalogue.ts';
 import { Compaction } from './compaction.ts';
 import { DirectoryLock } from './directory-lock.ts';
-import { StoreFullError, StoreUnusableError } from './errors.ts';
+import { asStoreError, StoreUnusableError } from './errors.ts';
+import { listJournal, noJournalIn } from './journal-files.ts';
 import { JournalWriter } from './journal-writer.ts';
 import { type JournalOptions, type JournalSettings, parseJournalOptions } from './options.ts';
 import { PayloadFiles } from './payload-files.ts';
 import { Recovery, type RecoveryReport } from './recovery.ts';
-import { isSegmentName, isSpareName } from './segment.ts';
 import { SegmentReader } from './segment-reader.ts';
 import { SpareFiles } from './spare-files.ts';
 
@@ -55,9 +55,9 @@ export class Journal implements JobStore {
   }
 
   async open(): Promise<StoreContent> {
-    const { disk, directory, clock } = this.#settings;
+    const { disk, directory, clock, mustExist } = this.#settings;
     try {
-      await disk.makeDirectory(directory);
+      if (!mustExist) await disk.makeDirectory(directory);
       this.#lock = await DirectoryLock.take(directory, clock);
       await this.#recover();
     } catch (error) {
@@ -114,21 +114,15 @@ export class Journal implements JobStore {
   }
 
   async #recover(): Promise<void> {
-    const { disk, directory, logger, strict } = this.#settings;
-    const names = (await disk.list(directory)).sort();
-    const segments = names.filter(isSegmentName);
-    const spares = names.filter(isSpareName);
-    const strangers = names.filter((name) => !isOurs(name));
-    if (segments.length === 0 && spares.length === 0 && strangers.length > 0) {
-      throw new StoreUnusableError(
-        `${directory} is not a journal: it holds ${strangers.slice(0, 3).join(', ')}; give it a directory of its own`,
-      );
-    }
+    const { disk, directory, logger, strict, mustExist } = this.#settings;
+    const { segments, spares } = await listJournal(disk, directory);
+    if (mustExist && segments.length + spares.length === 0) throw noJournalIn(directory);
     for (const name of spares) await this.#spares.adopt(name);
     const recovery = new Recovery(disk, directory, this.#catalogue, logger, strict);
     await recovery.read(segments);
-    this.#report = recovery.report;
     await this.#payloads.open((number) => this.#catalogue.find(number) !== undefined);
+    recovery.dropJobs(await this.#payloads.missing(this.#catalogue.largeJobs));
+    this.#report = recovery.report;
 
     const writer = new JournalWriter(
       this.#settings,
@@ -166,19 +160,4 @@ export class Journal implements JobStore {
     if (this.#writer === undefined) throw new StoreUnusableError(`${this.name} is not open`);
     return this.#writer;
   }
-}
-
-function isOurs(name: string): boolean {
-  return (
-    name === 'payloads' || name === 'lost+found' || name.startsWith('lock') || name.startsWith('damaged-')
-  );
-}
-
-function asStoreError(error: unknown, directory: string): unknown {
-  const code = (error as NodeJS.ErrnoException | null)?.code;
-  if (code === 'ENOSPC' || code === 'EDQUOT') return new StoreFullError(directory, error);
-  if (typeof code !== 'string' || code.startsWith('ERR_')) return error;
-  return new StoreUnusableError(`${directory} cannot be used: ${String((error as Error).message)}`, {
-    cause: error,
-  });
 }

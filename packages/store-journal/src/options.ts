@@ -29,6 +29,12 @@ export interface JournalOptions {
    * @defaultValue false
    */
   readonly strict?: boolean;
+  /**
+   * Whether to refuse a directory without a journal, instead of beginning one there: for a disk that may not be mounted.
+   *
+   * @defaultValue false
+   */
+  readonly mustExist?: boolean;
   /** @defaultValue one that says nothing */
   readonly logger?: Logger;
   /** @defaultValue the clock of the system */
@@ -52,6 +58,7 @@ const schema = z.strictObject({
     .default(16 * MIB),
   largePayloadBytes: z.int().min(1).optional(),
   strict: z.boolean().default(false),
+  mustExist: z.boolean().default(false),
   logger: z.custom<Logger>(anObject, 'must be a logger').default(silentLogger),
   clock: z.custom<Clock>(anObject, 'must be a clock').default(systemClock),
   disk: z.custom<Disk>(anObject, 'must be a disk').default(systemDisk),

@@ -19,6 +19,12 @@ export class PayloadFiles {
     }
   }
 
+  /** Those of these jobs that have no file. */
+  async missing(numbers: Iterable<number>): Promise<number[]> {
+    const names = new Set(await this.#disk.list(this.#directory));
+    return [...numbers].filter((number) => !names.has(String(number)));
+  }
+
   /** Resolves when all of them are on the disk; when one fails, none is left. */
   async write(files: readonly { readonly number: number; readonly payload: Uint8Array }[]): Promise<void> {
     try {

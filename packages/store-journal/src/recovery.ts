@@ -9,6 +9,22 @@ import { type ReadRecord, RecordScanner, readNumber } from './record-format.ts';
 import type { Segment } from './segment.ts';
 import { decodeHeader, FIRST_RECORD_AT } from './segment-header.ts';
 
+/** One place of a journal that is not as it should be. */
+export interface JournalDamage {
+  /**
+   * `header`: nothing says what the file is, so nothing in it can be read. `damaged`: bytes that are no record. `gap`: records
+   * are gone without a trace. `cut-off`: the end of the last write is not there. `payload`: the file of a large payload is
+   * gone, and its job with it.
+   */
+  readonly kind: 'header' | 'damaged' | 'gap' | 'cut-off' | 'payload';
+  readonly path: string;
+  /** Where in the file, and how much of it. */
+  readonly atBytes: number;
+  readonly sizeBytes: number;
+  /** How many records are gone: those of a file without a header are counted where the next file begins. */
+  readonly missingRecords: number;
+}
+
 /** What recovery found besides good records. */
 export interface RecoveryReport {
   /** Good records. */
@@ -20,7 +36,14 @@ export interface RecoveryReport {
   readonly damagedSegments: number;
   /** True when the last write was cut off: what it held was never acknowledged. */
   readonly wasCutOff: boolean;
+  /** Jobs that are gone because the files of their payloads are. */
+  readonly missingPayloads: number;
+  /** The first hundred places, in order. */
+  readonly damage: readonly JournalDamage[];
 }
+
+/** A disk that is broken all over must not fill the memory with what is wrong. */
+const MOST_DAMAGE = 100;
 
 /** Reads every segment of a directory into a catalogue. */
 export class Recovery {
@@ -35,6 +58,8 @@ export class Recovery {
   #damagedBytes = 0;
   #damagedSegments = 0;
   #wasCutOff = false;
+  #missingPayloads = 0;
+  readonly #damage: JournalDamage[] = [];
   #sequence = 0;
 
   constructor(disk: Disk, directory: string, catalogue: Catalogue, logger: Logger, strict: boolean) {
@@ -57,27 +82,57 @@ export class Recovery {
       damagedBytes: this.#damagedBytes,
       damagedSegments: this.#damagedSegments,
       wasCutOff: this.#wasCutOff,
+      missingPayloads: this.#missingPayloads,
+      damage: this.#damage,
     };
   }
 
   /** Reads the segments with these names, in order. */
-  async read(names: readonly string[]): Promise<void> {
-    for (const [i, name] of names.entries()) await this.#readSegment(name, i === names.length - 1);
+  async read(names: readonly string[], onProgress?: (read: number) => void): Promise<void> {
+    for (const [i, name] of names.entries()) {
+      await this.#readSegment(name, i === names.length - 1);
+      onProgress?.(i + 1);
+    }
+  }
+
+  /** Leaves out jobs whose payloads are gone: one of them must not keep the others from running. */
+  dropJobs(numbers: readonly number[]): void {
+    for (const number of numbers) {
+      const path = join(this.#directory, 'payloads', String(number));
+      this.#refuseIfStrict(`${path} is missing`);
+      this.#logger.error({ path }, 'the payload of a job is missing; the job is left out');
+      this.#catalogue.done(number);
+      this.#missingPayloads++;
+      this.#note({ kind: 'payload', path, atBytes: 0, sizeBytes: 0, missingRecords: 0 });
+    }
   }
 
   async #readSegment(name: string, isLast: boolean): Promise<void> {
     const path = join(this.#directory, name);
     const file = await this.#disk.open(path, 'change');
-    const bytes = await this.#load(file);
+    let segment: Segment | undefined;
+    try {
+      const bytes = await this.#load(file);
+      segment = await this.#toSegment(name, file, bytes);
+      if (segment !== undefined) await this.#readRecords(segment, bytes, name, isLast);
+    } finally {
+      // A segment's file is closed with the journal.
+      if (segment === undefined) await file.close();
+    }
+  }
+
+  /** Takes a file into the catalogue; undefined when nothing says what it is. */
+  async #toSegment(name: string, file: DiskFile, bytes: Buffer): Promise<Segment | undefined> {
+    const path = join(this.#directory, name);
     const header = decodeHeader(bytes, path);
     if (header === undefined) {
       const what = `${path} has no readable header`;
       this.#refuseIfStrict(what);
-      await file.close();
       await this.#disk.rename(path, join(this.#directory, `damaged-${name}`));
       this.#damagedSegments++;
+      this.#note({ kind: 'header', path, atBytes: 0, sizeBytes: bytes.length, missingRecords: 0 });
       this.#logger.error({ path }, `${what}; it is renamed, and the others go on`);
-      return;
+      return undefined;
     }
     const { segment: number, tag, seed, lastNumber, firstSequence } = header;
     const segment: Segment = {
@@ -94,14 +149,18 @@ export class Recovery {
     if (this.#catalogue.segments.size === 0) this.#sequence = firstSequence - 1;
     this.#catalogue.noteNumber(lastNumber);
     this.#catalogue.segments.set(number, segment);
-    await this.#readRecords(segment, bytes, name, isLast);
+    return segment;
   }
 
   async #readRecords(segment: Segment, bytes: Buffer, name: string, isLast: boolean): Promise<void> {
     const scanner = new RecordScanner(bytes, segment.key, FIRST_RECORD_AT);
     const missingBefore = this.#missing;
-    for (let record = scanner.next(); record !== undefined; record = scanner.next()) {
-      this.#count(record);
+    for (;;) {
+      const { end } = scanner;
+      const record = scanner.next();
+      if (record === undefined) break;
+      const missing = this.#count(record);
+      if (missing > 0 || record.at > end) this.#noteHole(segment.path, end, record.at, missing);
       this.#apply(record, segment);
     }
     segment.end = scanner.end;
@@ -113,6 +172,8 @@ export class Recovery {
     }
     if (isCut && isLast) {
       this.#wasCutOff = true;
+      const sizeBytes = bytes.findLastIndex((byte) => byte !== 0) + 1 - scanner.end;
+      this.#note({ kind: 'cut-off', path: segment.path, atBytes: scanner.end, sizeBytes, missingRecords: 0 });
       this.#logger.warn(
         { path: segment.path, at: scanner.end },
         'the last write was cut off or damaged; it is left out',
@@ -121,10 +182,22 @@ export class Recovery {
     if (isCut) await this.#clear(segment, bytes);
   }
 
-  #count({ sequence }: ReadRecord): void {
-    if (sequence > this.#sequence + 1) this.#missing += sequence - this.#sequence - 1;
+  /** Returns how many records are missing before this one. */
+  #count({ sequence }: ReadRecord): number {
+    const missing = Math.max(0, sequence - this.#sequence - 1);
+    this.#missing += missing;
     this.#sequence = Math.max(this.#sequence, sequence);
     this.#records++;
+    return missing;
+  }
+
+  #noteHole(path: string, from: number, to: number, missingRecords: number): void {
+    const kind = to > from ? 'damaged' : 'gap';
+    this.#note({ kind, path, atBytes: from, sizeBytes: to - from, missingRecords });
+  }
+
+  #note(damage: JournalDamage): void {
+    if (this.#damage.length < MOST_DAMAGE) this.#damage.push(damage);
   }
 
   #apply({ type, body, at, sizeBytes }: ReadRecord, segment: Segment): void {

@@ -51,7 +51,9 @@ const withoutAt = (arg: string): string => (/^@./.test(arg) ? `--config-file=${a
 function newCommand(): Command {
   return new Command('gearmand')
     .description('A Gearman job server with the command line of gearmand.')
-    .usage('[options]')
+    .usage(
+      '[options]\n       gearmand store <command>   (check, compact, export or import the jobs of a --data-dir)',
+    )
     .version(VERSION, flagsOf('version', WORKING_OPTIONS.version), WORKING_OPTIONS.version.help)
     .helpOption(flagsOf('help', WORKING_OPTIONS.help), WORKING_OPTIONS.help.help)
     .addHelpText('after', FOOTER)

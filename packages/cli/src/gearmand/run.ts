@@ -12,8 +12,18 @@ import { writePidFile } from './pid-file.ts';
 import { readSettings, type Settings } from './settings.ts';
 import { obeySignals } from './signals.ts';
 
-/** The command `gearmand`: returns when the server accepts connections, or the process is about to end. */
+const STORE = 'store';
+
+/**
+ * The command `gearmand`: returns when the server accepts connections, or the process is about to end. With `store` as its
+ * first argument it looks after a store instead.
+ */
 export async function runGearmand(args: readonly string[]): Promise<void> {
+  if (args[0] === STORE) {
+    const { runStoreProgram } = await import('../store/program.ts');
+    await runStoreProgram(args.slice(1));
+    return;
+  }
   try {
     const settings = readSettings(args, process.env);
     if (!isBackground()) warn(settings.warnings);

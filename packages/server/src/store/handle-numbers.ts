@@ -3,9 +3,9 @@ import type { Ledger } from '../engine/ledger.ts';
 import { haveSameName } from '../handle-prefix.ts';
 import type { StoreContent } from './store.ts';
 
-/** The settings that keep handles apart over restarts. */
-const PREFIX_SETTING = 'handle-prefix';
-const NUMBERS_SETTING = 'numbers-up-to';
+/** The settings of a store that keep handles apart over restarts: what handles begin with, and which numbers may be used. */
+export const HANDLE_SETTINGS = { prefix: 'handle-prefix', numbers: 'numbers-up-to' } as const;
+const { prefix: PREFIX_SETTING, numbers: NUMBERS_SETTING } = HANDLE_SETTINGS;
 /** Numbers are set aside in the store in such steps: foreground jobs take numbers, too, and are not stored. */
 const STEP = 10_000_000;
 

@@ -1,0 +1,92 @@
+import { open } from 'node:fs/promises';
+import { Command, Option } from 'commander';
+import { nonEmpty } from '../gearmand/values.ts';
+import { type ImportResult, importJobs } from './import-jobs.ts';
+import { type JobSource, sourceError } from './job-source.ts';
+import { openLineFile, openLineInput } from './line-file.ts';
+import { addStoreOptions, journalAt, type StoreOptions } from './open-store.ts';
+import { counted, countOf, Progress } from './progress.ts';
+import { GEARMAND_TABLE, openSqliteQueue, SQLITE_MAGIC } from './sqlite-file.ts';
+
+interface ImportOptions extends StoreOptions {
+  readonly skipBad?: true;
+  readonly force?: true;
+  readonly table: string;
+}
+
+const STANDARD_INPUT = '-';
+
+const HELP = `
+The file is what "gearmand store export" wrote, or the sqlite3 queue of a gearmand that has ended, in order or not; it stays as it is.
+A store that is new gets jobs with the numbers they had, and so with their handles; in any other they are numbered behind the jobs
+that are there. Every job comes over as one of its own, also where unique ids are empty or the same.
+
+Either all jobs are imported or, when one of them cannot be understood, none. An import that was interrupted goes on where it was
+when it is started again; one that is complete is not done twice.`;
+
+/** `gearmand store import` */
+export function importCommand(): Command {
+  return addStoreOptions(
+    new Command('import')
+      .description('take jobs from an export, or from the sqlite3 queue of gearmand')
+      .argument('<directory>', 'the one of --data-dir; made when it is not there')
+      .argument('<file>', 'where the jobs are; -: standard input, not for sqlite3')
+      .option('--skip-bad', 'leave out what cannot be understood, and import the rest')
+      .option('--force', 'import a file once more, or although an import of another one is not complete')
+      .addOption(
+        new Option('--table <name>', 'in a sqlite3 queue').argParser(nonEmpty).default(GEARMAND_TABLE),
+      ),
+  )
+    .addHelpText('after', HELP)
+    .action(runImport);
+}
+
+async function runImport(directory: string, file: string, options: ImportOptions): Promise<void> {
+  const source = await openSource(file, options.table);
+  const progress = new Progress('jobs');
+  try {
+    const result = await importJobs(() => journalAt(directory, false, options), source, {
+      skipBad: options.skipBad === true,
+      force: options.force === true,
+      onProgress: (done, of) => progress.show(done, of),
+    });
+    progress.end();
+    process.stdout.write(describe(source, directory, result));
+  } finally {
+    progress.end();
+    await source.close();
+  }
+}
+
+async function openSource(file: string, table: string): Promise<JobSource> {
+  if (file === STANDARD_INPUT) return openLineInput(process.stdin);
+  return (await beginsWith(file, SQLITE_MAGIC)) ? openSqliteQueue(file, table) : openLineFile(file);
+}
+
+async function beginsWith(file: string, magic: string): Promise<boolean> {
+  try {
+    await using handle = await open(file, 'r');
+    const { buffer } = await handle.read(Buffer.alloc(magic.length), 0, magic.length, 0);
+    return buffer.toString('latin1') === magic;
+  } catch (error) {
+    throw sourceError(
+      `${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+      error,
+    );
+  }
+}
+
+function describe(
+  source: JobSource,
+  directory: string,
+  { jobs, before, survey, keepsNumbers }: ImportResult,
+): string {
+  const { bad, problems } = survey;
+  const skipped = bad === 0 ? [] : [`left out ${counted(bad)} that cannot be understood`, ...problems];
+  const what =
+    before === jobs && jobs > 0
+      ? `nothing to do: ${countOf(jobs, 'job')} of ${source.name} are in ${directory} already`
+      : `imported ${countOf(jobs - before, 'job')} of ${source.name} into ${directory}`;
+  const first = before > 0 && before < jobs ? `; ${counted(before)} were there already` : '';
+  return `${[`${what}${first}, ${keepsNumbers ? 'under their handles' : 'under new handles'}`, ...skipped].join('\n')}\n`;
+}

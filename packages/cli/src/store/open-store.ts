@@ -1,0 +1,82 @@
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { Logger } from '@gearman/events';
+import type { Journal } from '@gearman/store-journal';
+import { type Command, Option } from 'commander';
+import { becomeUser } from '../gearmand/become-user.ts';
+import { EXIT, FatalError } from '../gearmand/exit-code.ts';
+import { nonEmpty } from '../gearmand/values.ts';
+
+/** What every command that opens a store takes. */
+export interface StoreOptions {
+  readonly user?: string;
+}
+
+/** Adds the options of commands that open a store. */
+export function addStoreOptions(command: Command): Command {
+  return command.addOption(
+    new Option('-u, --user <name>', 'do it with the rights of this user, as gearmand --user does').argParser(
+      nonEmpty,
+    ),
+  );
+}
+
+/** The journal of a directory, not open yet; what is wrong with it goes to standard error. */
+export async function journalAt(
+  directory: string,
+  mustExist: boolean,
+  { user }: StoreOptions,
+  complaints: Complaints = new Complaints(),
+): Promise<Journal> {
+  if (user === undefined) await refuseForeignDirectory(directory);
+  else becomeUser(user);
+  const { createJournal } = await import('@gearman/store-journal');
+  return createJournal({ directory: resolve(directory), mustExist, logger: complaints.logger });
+}
+
+/** What fails in here means that the store cannot be used. */
+export async function asStoreFailure<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof FatalError || !(error instanceof Error)) throw error;
+    throw new FatalError(error.message, { exitCode: EXIT.store, cause: error });
+  }
+}
+
+/** Says what a store complains about, and counts the errors. */
+export class Complaints {
+  errors = 0;
+  readonly logger: Logger = {
+    debug: () => {},
+    info: () => {},
+    warn: (_fields, message) => this.#say(message),
+    error: (fields, message) => {
+      this.errors++;
+      this.#say(`${message}${causeIn(fields)}`);
+    },
+  };
+
+  #say(message: string): void {
+    process.stderr.write(`gearmand: ${message}\n`);
+  }
+}
+
+function causeIn(fields: object): string {
+  const cause = 'error' in fields ? fields.error : undefined;
+  return cause instanceof Error ? `: ${cause.message}` : '';
+}
+
+/** The server of a directory, which runs as its owner, could not write what root leaves there. */
+async function refuseForeignDirectory(directory: string): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  const owner = await stat(directory).then(
+    ({ uid }) => uid,
+    () => 0,
+  );
+  if (owner === 0) return;
+  throw new FatalError(
+    `${directory} belongs to the user with id ${owner}: say --user, so that its server can write what is made there`,
+    { exitCode: EXIT.store },
+  );
+}
