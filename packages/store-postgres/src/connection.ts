@@ -1,7 +1,6 @@
 import { Socket } from 'node:net';
 import { InvalidArgumentError } from '@gearman/protocol';
 import { Client, type ClientConfig, type QueryConfig, type QueryResultRow } from 'pg';
-import { messageOf } from './errors.ts';
 import type { PostgresSettings } from './options.ts';
 
 /** What is sent as it is: bytes, numbers, texts, or nothing. */
@@ -101,8 +100,9 @@ export function placeOf(settings: PostgresSettings): string {
   try {
     const { host, port, database } = new Client(configOf(settings, new Socket()));
     return `${host}${host.startsWith('/') ? '' : `:${port}`}/${database ?? ''}`;
-  } catch (error) {
-    throw new InvalidArgumentError(`createPostgresStore(): connection: ${messageOf(error)}`);
+  } catch {
+    // What was wrong may have a password in it.
+    throw new InvalidArgumentError('createPostgresStore(): connection: no database can be meant by that');
   }
 }
 

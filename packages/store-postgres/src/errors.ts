@@ -46,7 +46,7 @@ export class StoreAwayError extends GearmanError {
   override readonly retryable = true;
 
   constructor(store: string, cause: unknown) {
-    super(`${store} cannot be reached: ${messageOf(cause)}; it is tried again all the time`, { cause });
+    super(`${store} cannot be reached: ${messageOf(cause)}`, { cause });
   }
 }
 

@@ -73,13 +73,15 @@ export class PostgresStore implements JobStore {
   }
 
   async open(): Promise<StoreContent> {
-    const { lastNumber, settings } = this.#statements;
+    const { lastNumber, settings, size, jobTable } = this.#statements;
     // Another one each time: what was open before is somebody else to whoever has taken over since.
     this.#link = this.#newLink();
     try {
       const { reader, node } = await this.#link.open();
       const [last] = await reader.rows<{ last_number: string }>(lastNumber);
       const rows = await reader.rows<{ key: Buffer; value: Buffer }>(settings);
+      const [table] = await reader.rows<{ bytes: string }>(size, [jobTable]);
+      this.#bytes = Number(table?.bytes ?? 0);
       this.#lastNumber = Number(last?.last_number ?? 0);
       [this.#jobs, this.#liveBytes, this.#owed, this.#refusal] = [0, 0, [], undefined];
       return {

@@ -75,6 +75,7 @@ export function statementsFor(schema: string) {
         update ${node} set expires = clock_timestamp() + $3 * interval '1 millisecond' where id = $1 and fence = $2
         returning pg_total_relation_size($4) as bytes`,
     },
+    size: { text: 'select pg_total_relation_size($1) as bytes' },
     nodes: {
       text: `
         select id, holder, name, session, expires::text as expires,
