@@ -97,12 +97,20 @@ export class Connection {
 
 /** How logs and errors call the database; without its password. */
 export function placeOf(settings: PostgresSettings): string {
-  try {
-    const { host, port, database } = new Client(configOf(settings, new Socket()));
-    return `${host}${host.startsWith('/') ? '' : `:${port}`}/${database ?? ''}`;
-  } catch {
-    // What was wrong may have a password in it.
+  const client = clientFor(settings);
+  if (client === undefined) {
     throw new InvalidArgumentError('createPostgresStore(): connection: no database can be meant by that');
+  }
+  const { host, port, database } = client;
+  return `${host}${host.startsWith('/') ? '' : `:${port}`}/${database ?? ''}`;
+}
+
+function clientFor(settings: PostgresSettings): Client | undefined {
+  try {
+    return new Client(configOf(settings, new Socket()));
+  } catch {
+    // The error may have the password in it.
+    return undefined;
   }
 }
 

@@ -8,14 +8,14 @@ import type {
 } from '@gearman/server';
 import { int8Array } from './arrays.ts';
 import { type JobRow, type Slice, slicesOf, toStoredJob, valuesOf } from './batches.ts';
-import { placeOf } from './connection.ts';
+import { placeOf, type Statement, type Value } from './connection.ts';
 import { StoreFullError, StoreTakenOverError } from './errors.ts';
 import { Link } from './link.ts';
-import { asOpenError } from './open-errors.ts';
 import { type PostgresSettings, type PostgresStoreOptions, parsePostgresOptions } from './options.ts';
 import { newHolder, type Session } from './session.ts';
 import { type Statements, statementsFor } from './sql.ts';
 import { isPassing } from './sql-state.ts';
+import { asStoreError } from './store-error.ts';
 
 /**
  * A durable store of background jobs in a PostgreSQL database: one statement for everything that is committed at once.
@@ -77,7 +77,7 @@ export class PostgresStore implements JobStore {
     // Another one each time: what was open before is somebody else to whoever has taken over since.
     this.#link = this.#newLink();
     try {
-      const { reader, node } = await this.#link.open();
+      const { reader } = await this.#link.open();
       const [last] = await reader.rows<{ last_number: string }>(lastNumber);
       const rows = await reader.rows<{ key: Buffer; value: Buffer }>(settings);
       const [table] = await reader.rows<{ bytes: string }>(size, [jobTable]);
@@ -85,13 +85,13 @@ export class PostgresStore implements JobStore {
       this.#lastNumber = Number(last?.last_number ?? 0);
       [this.#jobs, this.#liveBytes, this.#owed, this.#refusal] = [0, 0, [], undefined];
       return {
-        jobs: this.#pages(node),
+        jobs: this.#pages(),
         settings: new Map(rows.map(({ key, value }) => [key.toString(), value.toString()])),
         lastNumber: this.#lastNumber,
       };
     } catch (error) {
       await this.close();
-      throw asOpenError(error, this.name);
+      throw asStoreError(error, this.name);
     }
   }
 
@@ -101,8 +101,7 @@ export class PostgresStore implements JobStore {
 
   /** Jobs that are put and not done, whole, in the order in which they were asked for. */
   async read(numbers: readonly number[]): Promise<readonly StoredJob[]> {
-    const { reader, node } = await this.#link.session(this.#settings.waitMs);
-    const rows = await reader.rows<JobRow>(this.#statements.read, [node, int8Array(numbers)]);
+    const rows = await this.#ask<JobRow>(this.#statements.read, int8Array(numbers));
     const found = new Map(rows.map((row) => [Number(row.id), row]));
     return numbers.flatMap((number) => {
       const row = found.get(number);
@@ -147,11 +146,24 @@ export class PostgresStore implements JobStore {
     });
   }
 
-  async *#pages(node: string): AsyncGenerator<StoredJob, void, undefined> {
-    const fetch = async (after: number): Promise<JobRow[]> => {
-      const { reader } = await this.#link.session(this.#settings.waitMs);
-      return reader.rows<JobRow>(this.#statements.page, [node, after]);
-    };
+  /** What the store has of its own rows. A question changes nothing: it is asked again when the connection breaks. */
+  async #ask<R extends object>(statement: Statement, value: Value): Promise<R[]> {
+    const { clock, waitMs } = this.#settings;
+    for (let giveUpAtMs: number | undefined; ; ) {
+      const session = await this.#link.session(waitMs);
+      try {
+        return await session.reader.rows<R>(statement, [session.node, value]);
+      } catch (error) {
+        if (!isPassing(error)) throw asStoreError(error, this.name);
+        session.end(error as Error);
+        giveUpAtMs ??= clock.monotonicMs() + waitMs;
+        if (clock.monotonicMs() > giveUpAtMs) throw asStoreError(error, this.name);
+      }
+    }
+  }
+
+  async *#pages(): AsyncGenerator<StoredJob, void, undefined> {
+    const fetch = (after: number): Promise<JobRow[]> => this.#ask<JobRow>(this.#statements.page, after);
     for (let page = await fetch(0); page.length > 0; ) {
       // The next page travels while this one is used.
       const next = fetch(Number(page.at(-1)?.id));

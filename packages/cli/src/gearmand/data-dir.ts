@@ -21,7 +21,11 @@ export async function storeOf(
  *
  * @throws FatalError when it cannot be used
  */
-export async function openStore(server: Server, { user, store: database }: Settings, log: Log): Promise<void> {
+export async function openStore(
+  server: Server,
+  { user, store: database }: Settings,
+  log: Log,
+): Promise<void> {
   try {
     await (user === undefined ? server.open() : actAs(user, () => server.open()));
   } catch (error) {

@@ -107,7 +107,16 @@ test('every command has a file, and each foreign package its licence', () => {
     expect(statSync(new URL(`../bin/${name}.js`, FOLDER)).mode & 0o111).toBe(0o111);
   }
   const licenses = read('LICENSES.txt');
-  for (const name of ['commander', 'zod', 'rxjs', 'eventemitter3', 'pino', 'prom-client', 'find-my-way', 'pg']) {
+  for (const name of [
+    'commander',
+    'zod',
+    'rxjs',
+    'eventemitter3',
+    'pino',
+    'prom-client',
+    'find-my-way',
+    'pg',
+  ]) {
     expect(licenses).toMatch(new RegExp(`^${name} \\d`, 'm'));
   }
 });

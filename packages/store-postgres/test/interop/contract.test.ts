@@ -1,9 +1,9 @@
 import { type StorePlace, storeContract } from '@gearman/server/store-contract';
 import { escapeIdentifier } from 'pg';
 import { describe, test } from 'vitest';
+import { Network } from '../../../../test/support/network.ts';
+import { ask, POSTGRES_URL, testSchema, withoutPostgres } from '../../../../test/support/postgres.ts';
 import { createPostgresStore, type PostgresStore } from '../../src/index.ts';
-import { Network } from '../support/network.ts';
-import { ask, POSTGRES_URL, testSchema, withoutPostgres } from '../support/postgres.ts';
 
 /** A schema; a crash cuts a store off for good, and ends its lease, which would take its time otherwise. */
 function place(): StorePlace {

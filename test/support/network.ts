@@ -11,7 +11,12 @@ type Mode =
   /** The next statement of a client breaks the connection before it gets through. */
   | 'cut statement'
   /** Of the next statement a part gets through. */
-  | 'cut within';
+  | 'cut within'
+  /** The next statement is kept until {@link Network.deliver}, and the connection of the client breaks. */
+  | 'keep statement';
+
+/** What {@link Network.cutNext} can do. */
+export type Cut = Exclude<Mode, 'pass' | 'silent'>;
 
 /** The network between a store and its database, which a test can break. */
 export class Network {
@@ -21,10 +26,9 @@ export class Network {
   #mode: Mode = 'pass';
   #least = 0;
   #refuses = false;
+  #kept: () => void = () => {};
   /** How often something was cut. */
   cuts = 0;
-  /** Called whenever something was cut. */
-  onCut: () => void = () => {};
 
   private constructor(server: Server, target: URL) {
     this.#server = server;
@@ -56,8 +60,7 @@ export class Network {
 
   /** Breaks what there is; new connections get through. */
   cut(): void {
-    this.#refuses = false;
-    this.#mode = 'pass';
+    this.mend();
     this.#breakAll();
   }
 
@@ -65,7 +68,6 @@ export class Network {
   mend(): void {
     this.#refuses = false;
     this.#mode = 'pass';
-    for (const socket of this.#sockets) socket.resume();
   }
 
   /** Nothing gets through any more, and no connection breaks. */
@@ -74,9 +76,14 @@ export class Network {
   }
 
   /** Cuts once, at the next thing that a client sends with at least so many bytes. */
-  cutNext(mode: 'cut answer' | 'cut statement' | 'cut within', leastBytes: number): void {
+  cutNext(mode: Cut, leastBytes: number): void {
     this.#mode = mode;
     this.#least = leastBytes;
+  }
+
+  /** What was kept arrives. */
+  deliver(): void {
+    this.#kept();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -112,6 +119,11 @@ export class Network {
       if (this.#mode === 'silent') return;
       const hits = this.#mode !== 'pass' && chunk.length >= this.#least;
       if (hits && this.#mode === 'cut statement') return this.#cutOff(client);
+      if (hits && this.#mode === 'keep statement') {
+        this.#kept = () => server.write(chunk);
+        client.removeAllListeners('close');
+        return this.#cutOff(client);
+      }
       if (hits && this.#mode === 'cut within') {
         server.write(chunk.subarray(0, chunk.length / 2), () => this.#cutOff(client));
         return;
@@ -130,6 +142,5 @@ export class Network {
     this.#mode = 'pass';
     this.cuts++;
     client.destroy();
-    this.onCut();
   }
 }
