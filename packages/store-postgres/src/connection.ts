@@ -88,7 +88,8 @@ export class Connection {
       {
         // Plans of statements are kept from when the tables were empty: without this they would read all of them.
         text: `select set_config('application_name', $1, false), set_config('statement_timeout', $2, false),
-          set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false)`,
+          set_config('plan_cache_mode', 'force_generic_plan', false), set_config('enable_seqscan', 'off', false),
+          set_config('jit', 'off', false)`,
       },
       [applicationName, String(statementTimeoutMs)],
     );
