@@ -44,6 +44,8 @@ export type ServerEvent =
   | { readonly type: 'handshake-failed'; readonly address: string; readonly reason: string }
   /** The store did not take new jobs; their clients were told. */
   | { readonly type: 'store-refused'; readonly error: Error; readonly jobs: number }
+  /** Nothing can be recorded any more: another job server has the store, for example. */
+  | { readonly type: 'store-broken'; readonly error: Error }
   /** Accepting failed, for example because descriptors ran out; the server goes on. */
   | { readonly type: 'accept-error'; readonly error: Error }
   /** The last event. */

@@ -110,6 +110,9 @@ export class Server extends TypedEmitter<ServerEvent> {
       refused: (error, jobs) => {
         if (this.hasListeners('store-refused')) this.emit({ type: 'store-refused', error, jobs });
       },
+      broken: (error) => {
+        if (this.hasListeners('store-broken')) this.emit({ type: 'store-broken', error });
+      },
       committed: () => this.#context.turn.begin(),
     });
   }

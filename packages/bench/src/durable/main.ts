@@ -1,10 +1,11 @@
-// Acknowledged background submits per second: our server with its journal, our server in memory, gearmand with its
-// sqlite3 queue, in turns. Jobs pile up: nobody works.
+// Acknowledged background submits per second: our server with its journal, with PostgreSQL and in memory, gearmand with its
+// queues in sqlite3 and in PostgreSQL, in turns. Jobs pile up: nobody works.
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { findGearmand, startGearmand } from '@gearman/testing';
+import { Client, escapeIdentifier } from 'pg';
 import { Peer } from '../support/peer.ts';
 import { type Load, type Outcome, submitFor } from './submitter.ts';
 
@@ -17,6 +18,10 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '3' },
     /** Where the stores lie: a disk that is to be measured. */
     folder: { type: 'string', default: tmpdir() },
+    /** A database, in which schemas and tables are made, and dropped. */
+    postgres: { type: 'string', default: 'postgres://postgres@127.0.0.1:5432/test' },
+    /** Only those with this in their names. */
+    only: { type: 'string', default: '' },
   },
 });
 const load: Load = {
@@ -25,6 +30,7 @@ const load: Load = {
   payloadBytes: Number(values.bytes),
   durationMs: Number(values.seconds) * 1000,
 };
+const { postgres } = values;
 const WARM_UP: Load = { ...load, durationMs: 1000 };
 const SYNCS = 200;
 
@@ -41,8 +47,8 @@ async function ours(env: Record<string, string>): Promise<Outcome> {
   return outcome;
 }
 
-async function theirs(folder: string): Promise<Outcome> {
-  const server = await startGearmand(['-q', 'libsqlite3', `--libsqlite3-db=${join(folder, 'queue.db')}`]);
+async function theirs(...queue: string[]): Promise<Outcome> {
+  const server = await startGearmand(queue);
   const outcome = await measure(server.port);
   await server.stop();
   return outcome;
@@ -54,6 +60,36 @@ async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
     return await work(folder);
   } finally {
     await rm(folder, { recursive: true });
+  }
+}
+
+async function ask(text: string): Promise<void> {
+  const client = new Client({ connectionString: postgres });
+  await client.connect();
+  try {
+    await client.query(text);
+  } finally {
+    await client.end();
+  }
+}
+
+/** Our tables in a schema, or theirs. */
+async function inDatabase<T>(what: 'schema' | 'table', work: (name: string) => Promise<T>): Promise<T> {
+  const name = `gearman_bench_${process.pid}`;
+  try {
+    return await work(name);
+  } finally {
+    await ask(`drop ${what} if exists ${escapeIdentifier(name)} cascade`);
+  }
+}
+
+async function hasDatabase(): Promise<boolean> {
+  try {
+    await ask('select 1');
+    return true;
+  } catch (error) {
+    process.stdout.write(`SKIPPED: no PostgreSQL at ${postgres}: ${String(error)}\n`);
+    return false;
   }
 }
 
@@ -76,8 +112,23 @@ const contenders: Record<string, () => Promise<Outcome>> = {
   'with the journal': () => inFolder((folder) => ours({ DATA_DIR: join(folder, 'jobs') })),
   'in memory': () => ours({}),
 };
+const database = await hasDatabase();
+if (database) {
+  contenders['with PostgreSQL'] = () =>
+    inDatabase('schema', (schema) => ours({ POSTGRES_URL: postgres, POSTGRES_SCHEMA: schema }));
+}
 if (findGearmand() === undefined) process.stdout.write('SKIPPED: gearmand is not here\n');
-else contenders['gearmand with sqlite3'] = () => inFolder(theirs);
+else {
+  contenders['gearmand with sqlite3'] = () =>
+    inFolder((folder) => theirs('-q', 'libsqlite3', `--libsqlite3-db=${join(folder, 'queue.db')}`));
+  if (database) {
+    contenders['gearmand with PostgreSQL'] = () =>
+      inDatabase('table', (table) =>
+        theirs('-q', 'Postgres', `--libpq-conninfo=${postgres}`, `--libpq-table=${table}`),
+      );
+  }
+}
+for (const name of Object.keys(contenders)) if (!name.includes(values.only)) delete contenders[name];
 
 const probe = await inFolder(syncMs);
 process.stdout.write(

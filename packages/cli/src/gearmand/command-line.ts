@@ -14,8 +14,8 @@ export interface Given {
 }
 
 const FOOTER = `
-Options of gearmand for its persistent queues are known, but refused: say --data-dir.
-Exit codes: 0 ended by a signal, 1 failed, 2 wrong arguments, 3 an address cannot be used, 4 no such queue, or --data-dir cannot be used.`;
+Options of gearmand for its persistent queues are known, but refused: say --data-dir or --store.
+Exit codes: 0 ended by a signal, 1 failed, 2 wrong arguments, 3 an address cannot be used, 4 no such queue, or --data-dir or --store cannot be used.`;
 
 /**
  * Reads the arguments. Prints help, version, or what is wrong.

@@ -4,12 +4,16 @@ import { EXIT, FatalError } from './exit-code.ts';
 import type { Log } from './log.ts';
 import type { Settings } from './settings.ts';
 
-/** The journal of `--data-dir`; nothing without. */
-export async function journalOf({ dataDir: directory }: Settings, log: Log): Promise<JobStore | undefined> {
-  if (directory === undefined) return undefined;
+/** The journal of `--data-dir`, or the database of `--store`; nothing without. */
+export async function storeOf(
+  { dataDir: directory, store: url }: Settings,
+  { logger }: Log,
+): Promise<JobStore | undefined> {
   // Loaded here because most servers do without.
+  if (url !== undefined) return (await import('./postgres-settings.ts')).postgresStoreOf(url, logger);
+  if (directory === undefined) return undefined;
   const { createJournal } = await import('@gearman/store-journal');
-  return createJournal({ directory, logger: log.logger });
+  return createJournal({ directory, logger });
 }
 
 /**
@@ -17,7 +21,11 @@ export async function journalOf({ dataDir: directory }: Settings, log: Log): Pro
  *
  * @throws FatalError when it cannot be used
  */
-export async function openStore(server: Server, { user }: Settings, log: Log): Promise<void> {
+export async function openStore(
+  server: Server,
+  { user, store: database }: Settings,
+  log: Log,
+): Promise<void> {
   try {
     await (user === undefined ? server.open() : actAs(user, () => server.open()));
   } catch (error) {
@@ -27,6 +35,7 @@ export async function openStore(server: Server, { user }: Settings, log: Log): P
   const { store } = server.stats;
   if (store !== undefined) {
     const { name, restoredJobs: jobs, bytes } = store;
-    log.always({ store: name, jobs, bytes }, 'background jobs are kept on disk');
+    const where = database === undefined ? 'on disk' : 'in the database';
+    log.always({ store: name, jobs, bytes }, `background jobs are kept ${where}`);
   }
 }

@@ -32,7 +32,8 @@ const IGNORED = {
   coredump: ignored({}, 'fatal signals are never caught; "ulimit -c" decides about core files'),
 };
 
-const NO_STORE = 'there is no such queue here; --data-dir keeps background jobs in a directory';
+const NO_STORE =
+  'there is no such queue here; --data-dir keeps background jobs in a directory, --store in PostgreSQL';
 
 /** Options that ask for what is not here: to go on without it would be worse than to stop. To support one, move its row. */
 const REFUSED = {

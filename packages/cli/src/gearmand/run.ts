@@ -3,7 +3,7 @@ import { createServer, ListenError, type Server, type ServerOptions, VERSION } f
 import { CommanderError } from 'commander';
 import { becomeUser } from './become-user.ts';
 import { isBackground, reportToForeground, startInBackground } from './daemon.ts';
-import { journalOf, openStore } from './data-dir.ts';
+import { openStore, storeOf } from './data-dir.ts';
 import { EXIT, type ExitCode, FatalError } from './exit-code.ts';
 import { isLocal, listenAll, showAddress } from './listen.ts';
 import { openLog } from './log.ts';
@@ -43,9 +43,10 @@ export async function runGearmand(args: readonly string[]): Promise<void> {
 /** Resolves with what to say when everything is open. */
 async function start(settings: Settings): Promise<string> {
   const log = openLog(settings.log);
-  const store = await journalOf(settings, log);
+  const store = await storeOf(settings, log);
   const server = newServer({ ...settings.server, store, logger: log.logger });
   logEvents(server, log);
+  endWithoutStore(server);
   await openStore(server, settings, log);
   await listenAll(server, settings);
   if (settings.pidFile !== undefined) writePidFile(settings.pidFile);
@@ -61,6 +62,15 @@ async function start(settings: Settings): Promise<string> {
     log.always({ version: VERSION, tls: false }, `taking jobs over HTTP on ${showAddress(httpAddress)}`);
   log.always({ version: VERSION, tls: hasTls }, `listening on ${where}: ${open}`);
   return `gearmand ${VERSION} listening on ${where}`;
+}
+
+/** Another server has our jobs, and runs them: whoever is connected here is better off there. */
+function endWithoutStore(server: Server): void {
+  server.on('store-broken', ({ error }) => {
+    if ((error as { readonly code?: string }).code !== 'ERR_GEARMAN_STORE_TAKEN_OVER') return;
+    process.stderr.write(`gearmand: ${error.message}\n`);
+    process.exit(EXIT.store);
+  });
 }
 
 function newServer(options: ServerOptions): Server {

@@ -18,6 +18,8 @@ export interface Settings {
   readonly backlog: number | undefined;
   /** Where background jobs are kept; undefined for in memory. */
   readonly dataDir: string | undefined;
+  /** The database in which background jobs are kept; undefined for none. */
+  readonly store: string | undefined;
   readonly log: LogSettings;
   readonly daemon: boolean;
   readonly pidFile: string | undefined;
@@ -59,7 +61,7 @@ export function readSettings(args: readonly string[], environment: Environment):
     listen: values.listen ?? [],
     port: values.port ?? portOf(environment) ?? DEFAULT_PORT,
     backlog: values.backlog,
-    dataDir: dataDirOf(values, environment),
+    ...placeOf(values, environment),
     log: quiet ? { ...log, file: 'none' } : log,
     daemon: values.daemon ?? false,
     pidFile: values['pid-file'],
@@ -93,9 +95,18 @@ function serverOptions(values: OptionValues, logLevel: LogLevel): ServerOptions 
   };
 }
 
-function dataDirOf(values: OptionValues, { GEARMAND_DATA_DIR: fallback }: Environment): string | undefined {
-  const directory = values['data-dir'] ?? fallback;
-  return directory === undefined || directory === '' ? undefined : resolve(directory);
+/** Where background jobs are kept. An option counts before both variables of the environment. */
+function placeOf(values: OptionValues, environment: Environment): Pick<Settings, 'dataDir' | 'store'> {
+  const isGiven = values['data-dir'] !== undefined || values.store !== undefined;
+  const { GEARMAND_DATA_DIR, GEARMAND_STORE } = isGiven ? {} : environment;
+  const directory = (values['data-dir'] ?? GEARMAND_DATA_DIR) || undefined;
+  const store = (values.store ?? GEARMAND_STORE) || undefined;
+  if (directory !== undefined && store !== undefined) {
+    throw new FatalError('--data-dir and --store exclude each other: jobs are kept in one place', {
+      exitCode: EXIT.usage,
+    });
+  }
+  return { dataDir: directory === undefined ? undefined : resolve(directory), store };
 }
 
 function portOf({ GEARMAND_PORT: text }: Environment): number | undefined {

@@ -180,6 +180,16 @@ export const WORKING_OPTIONS = {
     differs:
       'In place of the persistent queues of gearmand: a journal that survives crashes and power cuts, see [durability](durability.md).',
   },
+  store: {
+    value: 'url',
+    parse: nonEmpty,
+    help: 'keep background jobs in PostgreSQL: postgres://user@host/database?schema=gearman',
+    fallback: 'GEARMAND_STORE, else jobs are in memory only',
+    outcome: WORKS,
+    isOurs: true,
+    differs:
+      'Not the tables of gearmand: see [durability](durability.md). A password belongs in `PGPASSWORD`, `~/.pgpass` or `GEARMAND_STORE`, as everybody may see the arguments.',
+  },
   'config-file': {
     value: 'file',
     parse: nonEmpty,

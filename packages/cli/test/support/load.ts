@@ -5,8 +5,16 @@ import type { JobBook, Wish } from './job-book.ts';
 const IN_FLIGHT = 32;
 const echo = (text: string): Packet => request('ECHO_REQ', { data: Buffer.from(text, 'latin1') });
 
-/** Submits jobs, a number of them at a time, until the server is gone. */
-export async function startClient(port: number, book: JobBook): Promise<RawConnection> {
+/**
+ * Submits jobs, a number of them at a time, until the server is gone.
+ *
+ * @param refused called for each submit that was refused; without, that is complained about
+ */
+export async function startClient(
+  port: number,
+  book: JobBook,
+  refused?: (text: string) => void,
+): Promise<RawConnection> {
   const connection = await RawConnection.open(port);
   // Answers come in the order of the submits.
   const asked: Wish[] = [];
@@ -16,10 +24,15 @@ export async function startClient(port: number, book: JobBook): Promise<RawConne
     connection.send(wish.packet);
   };
   connection.listen((packet) => {
-    if (packet.type === 'ERROR') book.complaints.push(`a submit was refused: ${packet.text}`);
-    if (packet.type !== 'JOB_CREATED') return;
+    if (packet.type !== 'JOB_CREATED' && packet.type !== 'ERROR') return;
     const wish = asked.shift();
-    if (wish !== undefined) book.acknowledge(wish, packet.handle);
+    if (packet.type === 'JOB_CREATED') {
+      if (wish !== undefined) book.acknowledge(wish, packet.handle);
+    } else if (refused === undefined) {
+      book.complaints.push(`a submit was refused: ${packet.text}`);
+    } else {
+      refused(packet.text);
+    }
     submit();
   });
   for (let i = 0; i < IN_FLIGHT; i++) submit();

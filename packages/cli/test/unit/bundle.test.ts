@@ -96,8 +96,8 @@ test('the bundle asks for nothing but Node.js, and what must stay outside', () =
   const foreign = new Set(outputs.flatMap((output) => output.foreign));
   const modules = new Set(process.getBuiltinModule('node:module').builtinModules);
   const others = [...foreign].filter((name) => !name.startsWith('node:') && !modules.has(name));
-  // prom-client looks for the first one, and does without.
-  const known = ['@opentelemetry/api', '@gearman/worker/supervisor', 'node-sqlite3-wasm'];
+  // prom-client looks for the first one and pg for the second, and both do without.
+  const known = ['@opentelemetry/api', 'pg-native', '@gearman/worker/supervisor', 'node-sqlite3-wasm'];
   expect(others.filter((name) => !known.includes(name))).toEqual([]);
 });
 
@@ -107,7 +107,16 @@ test('every command has a file, and each foreign package its licence', () => {
     expect(statSync(new URL(`../bin/${name}.js`, FOLDER)).mode & 0o111).toBe(0o111);
   }
   const licenses = read('LICENSES.txt');
-  for (const name of ['commander', 'zod', 'rxjs', 'eventemitter3', 'pino', 'prom-client', 'find-my-way']) {
+  for (const name of [
+    'commander',
+    'zod',
+    'rxjs',
+    'eventemitter3',
+    'pino',
+    'prom-client',
+    'find-my-way',
+    'pg',
+  ]) {
     expect(licenses).toMatch(new RegExp(`^${name} \\d`, 'm'));
   }
 });

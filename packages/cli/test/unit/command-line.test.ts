@@ -54,6 +54,7 @@ const GOOD: Readonly<Record<string, readonly [text: string, value: unknown][]>> 
   'ssl-ca-file': [['/etc/ca.pem', '/etc/ca.pem']],
   'ssl-client-certificates': [['require', 'require']],
   'data-dir': [['/var/lib/g', '/var/lib/g']],
+  store: [['postgres://db/jobs', 'postgres://db/jobs']],
   'config-file': [['/etc/g.conf', '/etc/g.conf']],
   'log-file': [['none', 'none']],
   'log-format': [['json', 'json']],

@@ -33,6 +33,7 @@ test('the defaults are those of gearmand 2.0, but the log goes to standard error
     port: 4730,
     backlog: undefined,
     dataDir: undefined,
+    store: undefined,
     log: { file: 'stderr', format: 'text', syslog: false, level: 'ERROR' },
     daemon: false,
     pidFile: undefined,
@@ -77,6 +78,20 @@ test.each([
   { args: ['--data-dir', 'g'], env: '', dataDir: join(process.cwd(), 'g') },
 ])('$args with GEARMAND_DATA_DIR=$env keeps jobs in $dataDir', ({ args, env, dataDir }) => {
   expect(read(args, { GEARMAND_DATA_DIR: env }).dataDir).toBe(dataDir);
+});
+
+test.each([
+  { args: [], env: 'postgres://a/b', store: 'postgres://a/b' },
+  { args: ['--store=postgres://c/d'], env: 'postgres://a/b', store: 'postgres://c/d' },
+  { args: ['--data-dir=/g'], env: 'postgres://a/b', store: undefined },
+])('$args with GEARMAND_STORE=$env keeps jobs in $store', ({ args, env, store }) => {
+  expect(read(args, { GEARMAND_STORE: env }).store).toBe(store);
+});
+
+test('--data-dir and --store exclude each other, also in the environment', () => {
+  const sentence = '--data-dir and --store exclude each other';
+  expect(() => read(['--data-dir=/g', '--store=postgres://a/b'])).toThrow(sentence);
+  expect(() => read([], { GEARMAND_DATA_DIR: '/g', GEARMAND_STORE: 'postgres://a/b' })).toThrow(sentence);
 });
 
 describe('the port', () => {

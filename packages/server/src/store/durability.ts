@@ -37,6 +37,8 @@ export interface DurabilityParts {
   readonly maxQueueBytes: number;
   /** Jobs were not taken. */
   refused(error: Error, jobs: number): void;
+  /** Nothing can be recorded any more. */
+  broken(error: Error): void;
   /** A batch is through: there may be output, and something to do in time. */
   committed(): void;
 }
@@ -170,5 +172,6 @@ export class Durability {
       { store: store.name, err: error },
       'the store is broken: nothing is recorded any more, and jobs that run now run again after a restart',
     );
+    this.#parts.broken(error);
   }
 }
