@@ -15,7 +15,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   '@gearman/worker': ['@gearman/events', '@gearman/pool', '@gearman/protocol', 'keyv', 'zod'],
   '@gearman/store-journal': ['@gearman/events', '@gearman/protocol', '@gearman/server', 'zod'],
   '@gearman/admin': ['@gearman/events', '@gearman/pool', '@gearman/protocol', 'zod'],
-  '@gearman/server': ['@gearman/events', '@gearman/protocol', 'find-my-way', 'zod'],
+  '@gearman/server': ['@gearman/events', '@gearman/protocol', 'croner', 'find-my-way', 'zod'],
   '@gearman/testing': ['@gearman/events', '@gearman/protocol', '@gearman/server'],
   '@gearman/cli': [
     '@gearman/admin',

@@ -203,6 +203,7 @@ export class Server extends TypedEmitter<ServerEvent> {
       functions: engine.functionCount,
       jobs: engine.jobCount,
       runningJobs: engine.runningCount,
+      schedules: engine.schedules.size,
       sleepingWorkers: engine.sleeperCount,
       queueBytes: engine.sizeBytes,
       inputBytes: input.usedBytes,
@@ -233,6 +234,7 @@ export class Server extends TypedEmitter<ServerEvent> {
 
   async #close({ graceful = false, timeoutMs = 30_000 }: CloseOptions): Promise<void> {
     this.#state = 'closing';
+    this.#engine.schedules.hold();
     const closed = this.#listeners.map(closeListener);
     if (this.#http !== undefined) closed.push(this.#http.close());
     this.#tls?.close();
