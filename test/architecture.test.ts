@@ -16,7 +16,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   '@gearman/store-journal': ['@gearman/events', '@gearman/protocol', '@gearman/server', 'zod'],
   '@gearman/store-postgres': ['@gearman/events', '@gearman/protocol', '@gearman/server', 'pg', 'zod'],
   '@gearman/admin': ['@gearman/events', '@gearman/pool', '@gearman/protocol', 'zod'],
-  '@gearman/server': ['@gearman/events', '@gearman/protocol', 'find-my-way', 'zod'],
+  '@gearman/server': ['@gearman/events', '@gearman/protocol', 'croner', 'find-my-way', 'zod'],
   '@gearman/testing': ['@gearman/events', '@gearman/protocol', '@gearman/server'],
   '@gearman/cli': [
     '@gearman/admin',

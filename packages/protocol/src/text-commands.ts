@@ -17,7 +17,8 @@ export interface TextCommandDefinition {
 }
 
 /**
- * Every text command of gearmand 1.1.20, and `shutdown`, which servers before 1.1.15 and Perl's had.
+ * Every text command of gearmand 1.1.20, `shutdown`, which servers before 1.1.15 and Perl's had, and those of our server
+ * about schedules and paused functions.
  *
  * @see gearmand `PROTOCOL`, "Administrative Protocol"
  */
@@ -34,6 +35,14 @@ export const TEXT_COMMANDS = {
   'create function': { words: ['create', 'function'], args: ['function'], answer: 'done' },
   'drop function': { words: ['drop', 'function'], args: ['function'], answer: 'done' },
   'cancel job': { words: ['cancel', 'job'], args: ['handle'], answer: 'done' },
+  'show schedules': { words: ['show', 'schedules'], args: [], answer: 'list' },
+  'cancel schedule': { words: ['cancel', 'schedule'], args: ['handle'], answer: 'done' },
+  'pause schedule': { words: ['pause', 'schedule'], args: ['handle'], answer: 'done' },
+  'resume schedule': { words: ['resume', 'schedule'], args: ['handle'], answer: 'done' },
+  'run schedule': { words: ['run', 'schedule'], args: ['handle'], answer: 'done' },
+  'show paused': { words: ['show', 'paused'], args: [], answer: 'list' },
+  'pause function': { words: ['pause', 'function'], args: ['function'], answer: 'done' },
+  'resume function': { words: ['resume', 'function'], args: ['function'], answer: 'done' },
   shutdown: { words: ['shutdown'], args: ['graceful?'], answer: 'done' },
 } as const satisfies Record<string, TextCommandDefinition>;
 

@@ -2,6 +2,7 @@ import { getHeapStatistics } from 'node:v8';
 import { type Clock, type Logger, parseOptions, silentLogger, systemClock } from '@gearman/events';
 import { InvalidArgumentError } from '@gearman/protocol';
 import { z } from 'zod';
+import { isTimeZone } from './schedules/timetable.ts';
 import type { JobStore } from './store/store.ts';
 import { type ServerTlsOptions, serverTlsSchema } from './tls-options.ts';
 
@@ -122,6 +123,18 @@ export interface ServerLimits {
    */
   readonly maxQueueBytes?: number | undefined;
   /**
+   * Schedules, which submit jobs again and again. Further ones get ERROR `QUEUE_ERROR`.
+   *
+   * @defaultValue 10_000
+   */
+  readonly maxSchedules?: number | undefined;
+  /**
+   * Largest payload of a schedule, in bytes. A schedule with a larger one gets ERROR `ARGUMENT_TOO_LARGE`.
+   *
+   * @defaultValue 64 KiB
+   */
+  readonly maxScheduleBytes?: number | undefined;
+  /**
    * Bytes of messages that have not come whole yet, of all connections together. Past it the connections that need
    * more are not read on, except one at a time; they have to be through within `messageTimeoutMs` in all.
    *
@@ -225,6 +238,12 @@ export interface ServerOptions {
    */
   readonly noWorker?: 'queue' | 'fail' | undefined;
   /**
+   * The time zone of schedules that name none, as an IANA name such as `Europe/Berlin`.
+   *
+   * @defaultValue that of the process
+   */
+  readonly timeZone?: string | undefined;
+  /**
    * Takes over gearmand's `--round-robin`. It changes nothing, and `false` is refused: as in gearmand 2.0, the most
    * urgent job of all functions of a worker comes first, and functions take turns at the same priority.
    *
@@ -292,11 +311,12 @@ export type CheckedLimits = { readonly [K in keyof ServerLimits]-?: Exclude<Serv
 export type CheckedOptions = {
   readonly [K in Exclude<
     keyof ServerOptions,
-    'limits' | 'jobHandlePrefix' | 'tls' | 'http' | 'store'
+    'limits' | 'jobHandlePrefix' | 'timeZone' | 'tls' | 'http' | 'store'
   >]-?: Exclude<ServerOptions[K], undefined>;
 } & {
   readonly limits: CheckedLimits;
   readonly jobHandlePrefix?: string | undefined;
+  readonly timeZone?: string | undefined;
   readonly tls?: ServerTlsOptions | undefined;
   readonly store?: JobStore | undefined;
   readonly http?: { readonly port: number; readonly host: string } | undefined;
@@ -318,6 +338,8 @@ const limitsSchema: z.ZodType<CheckedLimits, ServerLimits> = z.strictObject({
   maxFunctionsPerConnection: count.default(4096),
   maxJobs: count.default(10_000_000),
   maxQueueBytes: count.default(() => Math.floor(getHeapStatistics().heap_size_limit / 2)),
+  maxSchedules: count.default(10_000),
+  maxScheduleBytes: count.default(64 * 1024),
   maxInputBytes: count.default(128 * MIB),
   maxOutputBytes: count.default(256 * MIB),
   outboxSoftBytes: count.default(8 * MIB),
@@ -344,6 +366,7 @@ const optionsSchema: z.ZodType<CheckedOptions, ServerOptions> = z.strictObject({
   exceptions: z.boolean().default(false),
   requeue: z.enum(['head', 'tail']).default('tail'),
   noWorker: z.enum(['queue', 'fail']).default('queue'),
+  timeZone: z.string().refine(isTimeZone, 'use an IANA name, such as Europe/Berlin').optional(),
   roundRobin: z.literal(true).default(true),
   logLevel: z.enum(LOG_LEVELS).default('ERROR'),
   keepAliveMs: milliseconds.default(5000),

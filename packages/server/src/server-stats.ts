@@ -9,6 +9,7 @@ export interface ServerStats {
   /** Jobs that have not ended. */
   readonly jobs: number;
   readonly runningJobs: number;
+  readonly schedules: number;
   readonly sleepingWorkers: number;
   /** Memory of all jobs, about. */
   readonly queueBytes: number;

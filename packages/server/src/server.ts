@@ -206,6 +206,7 @@ export class Server extends TypedEmitter<ServerEvent> {
       functions: engine.functionCount,
       jobs: engine.jobCount,
       runningJobs: engine.runningCount,
+      schedules: engine.schedules.size,
       sleepingWorkers: engine.sleeperCount,
       queueBytes: engine.sizeBytes,
       inputBytes: input.usedBytes,
@@ -236,6 +237,7 @@ export class Server extends TypedEmitter<ServerEvent> {
 
   async #close({ graceful = false, timeoutMs = 30_000 }: CloseOptions): Promise<void> {
     this.#state = 'closing';
+    this.#engine.schedules.hold();
     const closed = this.#listeners.map(closeListener);
     if (this.#http !== undefined) closed.push(this.#http.close());
     this.#tls?.close();

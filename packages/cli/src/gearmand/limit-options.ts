@@ -25,6 +25,8 @@ const LIMITS: { readonly [K in keyof Required<ServerLimits>]: Limit } = {
     'memory of all jobs; submits past it are answered with QUEUE_ERROR',
     'half of the heap limit of Node.js',
   ),
+  maxSchedules: count('schedules; more are answered with QUEUE_ERROR', '10000'),
+  maxScheduleBytes: bytes('largest payload of a schedule', '64 KiB'),
   maxInputBytes: bytes('unfinished messages of all connections; past it they are read one by one', '128 MiB'),
   maxOutputBytes: bytes('output that waits for all peers; past it those with the most are closed', '256 MiB'),
   outboxSoftBytes: bytes('output that waits for a peer, past which it and its workers have to wait', '8 MiB'),

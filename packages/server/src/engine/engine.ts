@@ -1,3 +1,4 @@
+import { Timetables } from '../schedules/timetable.ts';
 import type { StoredJob } from '../store/store.ts';
 import { Departures } from './departures.ts';
 import { Effort } from './effort.ts';
@@ -5,14 +6,15 @@ import { FunctionTable } from './function-table.ts';
 import type { GearmanFunction } from './gearman-function.ts';
 import { Job } from './job.ts';
 import { JobLife } from './job-life.ts';
-import { JobTable } from './job-table.ts';
+import { findTwin, JobTable } from './job-table.ts';
 import { type EngineClock, JobTimers } from './job-timers.ts';
 import type { Ledger, LedgerBatch } from './ledger.ts';
 import type { EngineObserver } from './observer.ts';
 import { keepPayload } from './payload.ts';
-import { Peer, type PeerPort } from './peer.ts';
+import { NOBODY, Peer, type PeerPort } from './peer.ts';
 import { Registrations } from './registrations.ts';
 import { Reports } from './reports.ts';
+import { Schedules } from './schedules.ts';
 import type { RegisterRefusal, Submission, SubmitRefusal } from './submission.ts';
 import { Submissions } from './submissions.ts';
 import { Turns } from './turns.ts';
@@ -34,6 +36,10 @@ export interface EngineOptions {
   readonly maxFunctionsPerConnection: number;
   readonly maxJobs: number;
   readonly maxQueueBytes: number;
+  readonly maxSchedules: number;
+  readonly maxScheduleBytes: number;
+  /** The zone of schedules that name none; undefined: that of the process. */
+  readonly timeZone?: string | undefined;
   readonly observer?: EngineObserver | undefined;
   /** Where it is written what has to be durable. Without, jobs are in memory only. */
   readonly ledger?: Ledger | undefined;
@@ -41,6 +47,8 @@ export interface EngineOptions {
 
 /** What the settings begin with that hold the limits of a function: `max-queue:resize` is `100 100 0`. */
 const MAX_QUEUE_SETTING = 'max-queue:';
+/** Those of functions that hand out no jobs: `paused:resize` is `1`. */
+const PAUSED_SETTING = 'paused:';
 const MAX_CLIENT_ID_BYTES = 127;
 
 /**
@@ -52,6 +60,8 @@ const MAX_CLIENT_ID_BYTES = 127;
 export class Engine {
   /** What workers say about their jobs. */
   readonly reports: Reports;
+  /** Recurring jobs. */
+  readonly schedules: Schedules;
   readonly #maxFunctionsPerConnection: number;
   readonly #ledger: Ledger | undefined;
   readonly #functions: FunctionTable;
@@ -97,6 +107,33 @@ export class Engine {
     this.#departures = new Departures(this.#life, watchers);
     this.#submissions = new Submissions(this.#functions, this.#jobs, this.#life, watchers, options);
     this.reports = new Reports(this.#jobs, this.#life, this.#effort);
+    this.schedules = this.#createSchedules(options);
+  }
+
+  #createSchedules(options: EngineOptions): Schedules {
+    const { clock, ledger, timeZone, maxSchedules, maxScheduleBytes, maxQueueBytes } = options;
+    // Nobody's: background jobs have nobody to answer.
+    const peer = new Peer(0, NOBODY, '', false);
+    return new Schedules({
+      ...{ clock, ledger, maxSchedules, maxScheduleBytes },
+      timetables: new Timetables(timeZone),
+      jobs: this.#jobs,
+      source: {
+        submit: (submission) => this.#submissions.submit(peer, submission),
+        twinOf: (functionName, uniqueId, workload) => {
+          const fn = this.#functions.get(functionName);
+          return fn === undefined ? undefined : findTwin(fn, uniqueId, workload);
+        },
+        cancel: (job) => this.#life.cancel(job),
+      },
+      refuses: (sizeBytes) => {
+        if (this.#submissions.draining) return 'shutting-down';
+        return this.sizeBytes + sizeBytes > maxQueueBytes ? 'memory-full' : undefined;
+      },
+      reserve: (sizeBytes) => {
+        this.#submissions.reservedBytes = sizeBytes;
+      },
+    });
   }
 
   // Connections
@@ -196,10 +233,10 @@ export class Engine {
 
   // Administrators
 
-  /** Ends a job for good. @returns false when there is no such job */
+  /** Ends a job for good, or a schedule. @returns false when there is neither */
   cancel(handle: string): boolean {
     const job = this.find(handle);
-    if (job === undefined) return false;
+    if (job === undefined) return this.schedules.cancel(handle);
     this.#life.cancel(job);
     return true;
   }
@@ -220,6 +257,7 @@ export class Engine {
     if (fn.registrationCount > 0 || fn.running > 0) return 'in-use';
     if (fn.total > 0) return 'has-jobs';
     if (fn.isLimited) this.#ledger?.set(MAX_QUEUE_SETTING + fn.name, undefined);
+    if (fn.paused) this.#ledger?.set(PAUSED_SETTING + fn.name, undefined);
     this.#functions.forget(fn);
     return 'dropped';
   }
@@ -244,6 +282,25 @@ export class Engine {
     this.#ledger?.set(MAX_QUEUE_SETTING + name, fn.isLimited ? limits.join(' ') : undefined);
   }
 
+  /** The function hands out no jobs any more; those that run go on. @returns false when there are too many functions */
+  pause(name: string): boolean {
+    const fn = this.#functions.use(name);
+    if (fn === undefined) return false;
+    if (!fn.paused) this.#ledger?.set(PAUSED_SETTING + name, '1');
+    this.#functions.pause(fn);
+    return true;
+  }
+
+  /** It hands out jobs again. @returns false when there is no such function */
+  resume(name: string): boolean {
+    const fn = this.#functions.get(name);
+    if (fn === undefined) return false;
+    if (!fn.paused) return true;
+    this.#ledger?.set(PAUSED_SETTING + name, undefined);
+    this.#functions.resume(fn);
+    return true;
+  }
+
   /** From now on submits are refused, everything else goes on. */
   drain(): void {
     this.#submissions.draining = true;
@@ -260,9 +317,15 @@ export class Engine {
     this.#life.restore(job, stored.runAtMs);
   }
 
-  /** A setting that an earlier server has kept. */
-  restoreSetting(key: string, value: string): void {
-    if (!key.startsWith(MAX_QUEUE_SETTING)) return;
+  /** A setting that an earlier server has kept. @returns why it is not understood, or undefined */
+  restoreSetting(key: string, value: string): string | undefined {
+    if (key.startsWith(PAUSED_SETTING))
+      this.#functions.pause(this.#functions.restore(key.slice(PAUSED_SETTING.length)));
+    if (key.startsWith(MAX_QUEUE_SETTING)) this.#restoreMaxQueue(key, value);
+    return this.schedules.restore(key, value);
+  }
+
+  #restoreMaxQueue(key: string, value: string): void {
     const [high = 0, normal = 0, low = 0] = value.split(' ').map(Number);
     const fn = this.#functions.restore(key.slice(MAX_QUEUE_SETTING.length));
     fn.maxQueue = [high, normal, low];
@@ -293,6 +356,7 @@ export class Engine {
       if (refused === undefined) this.#life.stored(job, runAtMs.get(job) ?? 0);
       else this.#life.refused(job, runAtMs.get(job) ?? 0);
     }
+    this.schedules.settle(taken.commit);
     for (const waiter of waiters) waiter.decided();
   }
 
@@ -300,13 +364,19 @@ export class Engine {
 
   /** In how many milliseconds {@link advance} has something to do; undefined for nothing. */
   nextDelayMs(): number | undefined {
-    return this.#departures.pending ? 0 : this.#timers.nextDelayMs(this.#wakeUps.nextAt);
+    if (this.#departures.pending) return 0;
+    const delayMs = this.#timers.nextDelayMs(this.#wakeUps.nextAt);
+    const scheduleMs = this.schedules.nextDelayMs();
+    return delayMs === undefined || scheduleMs === undefined
+      ? (delayMs ?? scheduleMs)
+      : Math.min(delayMs, scheduleMs);
   }
 
   /** Does what is due by now. */
   advance(): void {
     this.#departures.advance();
     this.#life.startDue();
+    this.schedules.advance();
     this.#life.timeOut();
     this.#wakeUps.advance();
   }

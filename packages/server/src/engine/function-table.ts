@@ -3,6 +3,8 @@ import { HIGH, type Job, LOW, NORMAL, type Priority } from './job.ts';
 import type { EngineObserver } from './observer.ts';
 import type { WakeUps } from './wake-ups.ts';
 
+const PRIORITIES: readonly Priority[] = [HIGH, NORMAL, LOW];
+
 /** All functions, and which of them have something to do. */
 export class FunctionTable {
   readonly #maxFunctions: number;
@@ -91,10 +93,27 @@ export class FunctionTable {
     return high.size > 0 ? HIGH : normal.size > 0 ? NORMAL : low.size > 0 ? LOW : NONE;
   }
 
+  /** Lets a function hand out no jobs. It stays although nobody uses it. */
+  pause(fn: GearmanFunction): void {
+    fn.pinned = true;
+    fn.paused = true;
+    for (const ready of this.#ready) ready.delete(fn);
+    fn.noteUrgency();
+    this.noteUse(fn);
+  }
+
+  /** Lets it hand out jobs again, and wakes workers for those that are there. */
+  resume(fn: GearmanFunction): void {
+    fn.paused = false;
+    for (const priority of PRIORITIES) if (fn.ready(priority) > 0) this.#ready[priority].add(fn);
+    fn.noteUrgency();
+    this.#wakeUps.jobsReady(fn);
+  }
+
   /** Appends a job to its queue, or puts it in front. */
   queue(job: Job, where: 'head' | 'tail' | 'due'): void {
     const { fn, priority } = job;
-    if (fn.ready(priority) === 0) this.#ready[priority].add(fn);
+    if (fn.ready(priority) === 0 && !fn.paused) this.#ready[priority].add(fn);
     if (where === 'tail') fn.pushBack(job);
     else if (where === 'head') fn.pushFront(job);
     else fn.pushDue(job);

@@ -24,6 +24,8 @@ export class GearmanFunction {
   registrationCount = 0;
   /** Made or limited by an administrator: stays although nobody uses it. */
   pinned = false;
+  /** Hands out no jobs, though there may be some; set by the function table. */
+  paused = false;
 
   /** Sleeping workers, the longest asleep first. */
   firstSleeper: Registration | undefined = undefined;
@@ -66,10 +68,12 @@ export class GearmanFunction {
     return this.#queues[priority].size + (priority === NORMAL ? (this.#due?.size ?? 0) : 0);
   }
 
-  /** Call after anything that changed what is {@link ready}. */
+  /** Call after anything that changed what is {@link ready}, or {@link paused}. */
   noteUrgency(): void {
-    this.urgency =
-      this.ready(HIGH) > 0 ? HIGH : this.ready(NORMAL) > 0 ? NORMAL : this.ready(LOW) > 0 ? LOW : NONE;
+    if (this.paused) this.urgency = NONE;
+    else
+      this.urgency =
+        this.ready(HIGH) > 0 ? HIGH : this.ready(NORMAL) > 0 ? NORMAL : this.ready(LOW) > 0 ? LOW : NONE;
   }
 
   pushBack(job: Job): void {

@@ -137,7 +137,7 @@ export function findTwin(fn: GearmanFunction, uniqueId: string, payload: Uint8Ar
 }
 
 /** An empty id never merges; `-` stands for the payload, and an empty payload never merges either. */
-function coalescingKey(uniqueId: string, payload: string | Uint8Array): string | undefined {
+export function coalescingKey(uniqueId: string, payload: string | Uint8Array): string | undefined {
   if (uniqueId === '') return undefined;
   if (uniqueId !== '-') return uniqueId;
   return payload.length === 0 ? undefined : payloadKey(payload);

@@ -10,7 +10,7 @@ export interface EngineClock {
 }
 
 /** The wall clock may be set while one waits, so it is looked at from time to time. */
-const LONGEST_WALL_WAIT_MS = 60_000;
+export const LONGEST_WALL_WAIT_MS = 60_000;
 
 /** Which jobs are due to start, and which run for too long: one alarm per job, gone with its job. */
 export class JobTimers {

@@ -89,6 +89,12 @@ export class Ledger {
     this.#wanted();
   }
 
+  /** The same for a setting that becomes durable together with the jobs that are put now, or not at all. */
+  setTogether(key: string, value: string | undefined): Commit {
+    this.set(key, value);
+    return this.#commit;
+  }
+
   /** The server ends: what that does to jobs is not to be found after a restart. */
   seal(): void {
     this.#isSealed = true;

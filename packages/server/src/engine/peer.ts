@@ -18,6 +18,18 @@ export interface PeerPort {
   settled(): void;
 }
 
+/** A connection that nobody is at. */
+export const NOBODY: PeerPort = {
+  noop() {},
+  data() {},
+  warning() {},
+  status() {},
+  complete() {},
+  fail() {},
+  exception() {},
+  settled() {},
+};
+
 /** `woken`: was asleep, has been sent a NOOP and has not asked for a job since. */
 export type SleepState = 'awake' | 'asleep' | 'woken';
 

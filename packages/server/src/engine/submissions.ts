@@ -32,6 +32,8 @@ export class Submissions {
   readonly #options: SubmissionOptions;
   /** Nothing is accepted any more. */
   draining = false;
+  /** What else counts as queued: schedules. */
+  reservedBytes = 0;
 
   constructor(
     functions: FunctionTable,
@@ -47,9 +49,9 @@ export class Submissions {
     this.#options = options;
   }
 
-  /** What all jobs and the clients that wait for them take. */
+  /** What all jobs, the clients that wait for them, and schedules take. */
   get sizeBytes(): number {
-    return this.#jobs.sizeBytes + this.#watchers.count * WATCHER_BYTES;
+    return this.#jobs.sizeBytes + this.#watchers.count * WATCHER_BYTES + this.reservedBytes;
   }
 
   submit(peer: Peer, submission: Submission): Job | SubmitRefusal {

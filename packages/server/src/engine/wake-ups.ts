@@ -1,6 +1,6 @@
 import { AlarmHeap } from './alarm-heap.ts';
 import type { Effort } from './effort.ts';
-import type { GearmanFunction } from './gearman-function.ts';
+import { type GearmanFunction, NONE } from './gearman-function.ts';
 import type { Peer } from './peer.ts';
 
 /** `'auto'`: as many as there are runnable jobs; 0: all; a number: that many per job. */
@@ -67,14 +67,20 @@ export class WakeUps {
       this.refill(fn);
       return;
     }
+    if (fn.urgency === NONE) return;
     let left = this.#mode === 0 ? Number.POSITIVE_INFINITY : this.#mode;
     for (; left > 0 && fn.firstSleeper !== undefined; left--) this.#wake(fn.firstSleeper.peer, fn);
+  }
+
+  /** Many jobs of this function have become runnable at once. */
+  jobsReady(fn: GearmanFunction): void {
+    for (let left = fn.runnable; left > 0 && fn.firstSleeper !== undefined; left--) this.jobReady(fn);
   }
 
   /** Wakes as many more as there are runnable jobs that nobody is on the way to. */
   refill(fn: GearmanFunction): void {
     if (this.#mode !== 'auto') return;
-    const runnable = fn.runnable;
+    const runnable = takeable(fn);
     while (fn.waking < runnable && fn.firstSleeper !== undefined) this.#wake(fn.firstSleeper.peer, fn);
   }
 
@@ -86,7 +92,7 @@ export class WakeUps {
       fn.look = undefined;
       fn.wakeRound++;
       fn.waking = 0;
-      for (let left = fn.runnable; left > 0 && fn.firstSleeper !== undefined; left--)
+      for (let left = takeable(fn); left > 0 && fn.firstSleeper !== undefined; left--)
         this.#wake(fn.firstSleeper.peer, fn);
     }
   }
@@ -120,4 +126,9 @@ export class WakeUps {
     if (peer.wokenInRound === fn.wakeRound) fn.waking--;
     return fn;
   }
+}
+
+/** Jobs that a worker who asked now would get. */
+function takeable(fn: GearmanFunction): number {
+  return fn.urgency === NONE ? 0 : fn.runnable;
 }

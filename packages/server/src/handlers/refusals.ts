@@ -9,6 +9,8 @@ export const OWN_ERRORS = {
     code: 'ARGUMENT_TOO_LARGE',
     text: `The function name of a job that is kept has at most ${MAX_FUNCTION_NAME_BYTES} bytes`,
   },
+  scheduleTooLarge: { code: 'ARGUMENT_TOO_LARGE', text: 'The payload of the schedule is too large' },
+  tooManySchedules: { code: 'QUEUE_ERROR', text: 'No more schedules are accepted' },
   noWorker: { code: 'NO_WORKER', text: 'No worker has registered the function' },
   tooManyFunctions: { code: 'TOO_MANY_FUNCTIONS', text: 'No more functions are accepted' },
   shuttingDown: { code: 'SHUTTING_DOWN', text: 'The server is shutting down and accepts no jobs' },

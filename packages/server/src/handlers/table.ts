@@ -1,15 +1,13 @@
-import { type PacketType, type RequestType, SERVER_ERRORS } from '@gearman/protocol';
-import type { Session } from '../net/session.ts';
+import type { PacketType, RequestType } from '@gearman/protocol';
 import { connectionHandlers } from './connection.ts';
 import { agreed } from './extensions.ts';
 import { grabHandlers } from './grab.ts';
 import type { Handler } from './handler.ts';
 import { registerHandlers } from './register.ts';
+import { scheduleHandlers } from './schedule.ts';
 import { statusHandlers } from './status.ts';
 import { submitHandlers } from './submit.ts';
 import { workHandlers } from './work.ts';
-
-const notExpected = (session: Session): void => session.sendError(SERVER_ERRORS.invalidCommand);
 
 /** One handler for every packet that travels towards a job server; a new packet without one does not compile. */
 const REQUEST_HANDLERS: { readonly [T in RequestType]: Handler<T> } = {
@@ -19,12 +17,10 @@ const REQUEST_HANDLERS: { readonly [T in RequestType]: Handler<T> } = {
   ...workHandlers,
   ...statusHandlers,
   ...connectionHandlers,
-  // gearmand knows the packet and does nothing with it.
-  SUBMIT_JOB_SCHED: notExpected,
+  ...scheduleHandlers,
   SUBMIT_JOB_WITH: agreed('SUBMIT_JOB_WITH', 'x-submit'),
   WORK_FAIL_WITH: agreed('WORK_FAIL_WITH', 'x-attempts'),
   GET_RESULT: agreed('GET_RESULT', 'x-results'),
-  SUBMIT_SCHEDULE: agreed('SUBMIT_SCHEDULE', 'x-schedule'),
 };
 
 /** The handler of a packet type; undefined for those that only servers send. */

@@ -151,8 +151,13 @@ export class Durability {
   }
 
   async #restore({ jobs, settings }: StoreContent): Promise<void> {
-    const { engine } = this.#parts;
-    for (const [key, value] of settings) engine.restoreSetting(key, value);
+    const { engine, store, logger } = this.#parts;
+    for (const [key, value] of settings) {
+      const problem = engine.restoreSetting(key, value);
+      // It stays in the store, for a server that understands it.
+      if (problem !== undefined)
+        logger.error({ store: store.name, setting: key, problem }, 'a setting is not understood');
+    }
     for await (const job of jobs) {
       if (job.state !== 'waiting') continue;
       engine.restore(job);

@@ -3,6 +3,8 @@ import type { Listing, Session } from '../net/session.ts';
 import { VERSION } from '../version.ts';
 import { createFunction, dropFunction, maxQueue } from './functions.ts';
 import { listJobs, listPriorityStatus, listStatus, listUniqueJobs, listWorkers } from './listings.ts';
+import { pause, resume, run } from './pausing.ts';
+import { listPaused, listSchedules } from './schedules.ts';
 import { OK, TEXT_ERRORS, unknownCommand } from './text-error.ts';
 
 /** Makes the answer to a line whose first word is the command: one text, or a listing. */
@@ -21,6 +23,9 @@ const TEXT_HANDLERS: ReadonlyMap<string, TextHandler> = new Map<string, TextHand
   ['create', ({ context }, words) => createFunction(context.engine, words)],
   ['drop', ({ context }, words) => dropFunction(context.engine, words)],
   ['cancel', cancel],
+  ['pause', ({ context }, words) => pause(context.engine, words)],
+  ['resume', ({ context }, words) => resume(context.engine, words)],
+  ['run', ({ context }, words) => run(context.engine, words)],
 ]);
 
 /** Answers one line of the text protocol. */
@@ -43,12 +48,16 @@ function show({ context }: Session, words: readonly string[]): string | Listing 
   const subject = what.join(' ').toLowerCase();
   if (subject === 'jobs') return listJobs(context.engine);
   if (subject === 'unique jobs') return listUniqueJobs(context.engine);
+  if (subject === 'schedules') return listSchedules(context.engine);
+  if (subject === 'paused') return listPaused(context.engine);
   return TEXT_ERRORS.unknownShow;
 }
 
 function cancel({ context }: Session, words: readonly string[]): string {
   const [command = '', what, handle] = words;
   if (words.length <= 2) return unknownCommand(command);
+  if (words.length === 3 && what?.toLowerCase() === 'schedule' && handle !== undefined)
+    return context.engine.schedules.cancel(handle) ? OK : TEXT_ERRORS.unknownSchedule;
   if (words.length > 3 || what?.toLowerCase() !== 'job' || handle === undefined)
     return TEXT_ERRORS.unknownError;
   return context.engine.cancel(handle) ? OK : TEXT_ERRORS.unknownJob;

@@ -30,6 +30,7 @@ export const AVOIDED: readonly string[] = [
   'a WORK_STATUS denominator of over 10 characters: cut, or no answer, and the connection may close',
   'leaving clients together with jobs of a later time: gearmand revives abandoned jobs behind them',
   'leaving clients together with workers of several functions: clearing away an abandoned job changes whose turn it is',
+  'SUBMIT_JOB_SCHED: gearmand refuses it, ours makes a schedule',
   'half-closed connections: gearmand takes them for gone at once, answers or not',
 ];
 

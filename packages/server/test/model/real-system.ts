@@ -34,6 +34,7 @@ export class RealSystem implements JobSystem {
   constructor(rules: Rules, clock: ModelClock) {
     this.engine = new Engine({
       ...rules,
+      ...{ maxSchedules: 10, maxScheduleBytes: 1000 },
       handlePrefix: HANDLE_PREFIX,
       clock: {
         // Whichever of two alarms of one millisecond goes off first is right. So that the model need not follow, no two

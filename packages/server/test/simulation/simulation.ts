@@ -7,6 +7,7 @@ import { makeHandlePrefix } from '../../src/handle-prefix.ts';
 import { HandleNumbers } from '../../src/store/handle-numbers.ts';
 import { MemoryPlace } from '../support/memory-store.ts';
 import { StillClock } from '../unit/world.ts';
+import { PlannedRuns } from './planned-runs.ts';
 
 const FUNCTIONS = ['resize', 'mail'];
 const PRIORITIES: readonly Priority[] = [0, 1, 2];
@@ -60,9 +61,10 @@ export class Simulation {
   readonly #touched = new Set<number>();
   readonly #over = new Set<number>();
   readonly #overForGood = new Set<number>();
+  readonly #planned = new PlannedRuns((problem) => this.#complain(problem));
   readonly #lastInOrder = new Map<string, number>();
   /** How often things happened, so that a test can see that they did. */
-  readonly counts = { stored: 0, refused: 0, crashes: 0, restored: 0, ran: 0 };
+  readonly counts = { stored: 0, refused: 0, crashes: 0, restored: 0, ran: 0, planned: 0 };
 
   constructor(seed: number) {
     this.#random = randomFrom(seed);
@@ -77,12 +79,15 @@ export class Simulation {
 
   #step(): void {
     const dice = this.#random();
-    if (dice < 0.35) this.#submit();
+    if (dice < 0.34) this.#submit();
+    else if (dice < 0.347) this.#planned.submit(this.#engine, this.#random);
+    else if (dice < 0.35) this.#planned.change(this.#engine, this.#random);
     else if (dice < 0.55) this.#grab();
     else if (dice < 0.7) this.#report();
     else if (dice < 0.73) this.#leave();
     else if (dice < 0.75) this.#cancel();
-    else if (dice < 0.8) this.#pass(this.#random() * 3000);
+    else if (dice < 0.795) this.#pass(this.#random() * 3000);
+    else if (dice < 0.8) this.#setClock();
     else if (dice < 0.99) this.#commit();
     else this.#crash();
   }
@@ -106,6 +111,7 @@ export class Simulation {
       ...{ clock: this.#clock, handlePrefix: 'H:none:0-', ledger, observer },
       ...{ jobRetries: 3, requeue: 'tail', workerWakeup: 'auto', wakeupLookMs: 100, noWorker: 'queue' },
       ...{ maxFunctions: 10, maxFunctionsPerConnection: 10, maxJobs: 1000, maxQueueBytes: 1e6 },
+      ...{ maxSchedules: 3, maxScheduleBytes: 100, timeZone: 'UTC' },
     });
     const { jobs, settings, lastNumber } = this.#place;
     for (const [key, value] of settings) engine.restoreSetting(key, value);
@@ -132,6 +138,7 @@ export class Simulation {
     // What is over and not recorded runs once more.
     for (const number of this.#place.jobs.keys()) this.#over.delete(number);
     this.#submits = this.#submits.filter(({ answer }) => answer === 'stored');
+    this.#planned.crash(this.#place.settings);
     [this.#engine, this.#ledger] = this.#boot();
   }
 
@@ -158,6 +165,7 @@ export class Simulation {
       refused === undefined ? batch : { ...batch, puts: [], changes: [], settings: new Map() },
     );
     for (const number of batch.dones) this.#overForGood.add(number);
+    if (refused === undefined) this.counts.planned += this.#planned.stored(batch.puts);
   }
 
   // Clients
@@ -227,6 +235,8 @@ export class Simulation {
     if (this.#overForGood.has(number)) this.#complain(`${number} is over for good and ran again`);
     if (background && this.#bornBackground.has(number) && !this.#place.jobs.has(number))
       this.#complain(`${number} ran before it was durable`);
+    if (job.uniqueId.includes('@') && !this.#place.jobs.has(number))
+      this.#complain(`${job.uniqueId} ran before it was durable`);
     if (background && !this.#touched.has(number)) this.#checkOrder(`${fn.name} ${priority}`, number);
     this.#touched.add(number);
   }
@@ -251,6 +261,12 @@ export class Simulation {
   #pass(ms: number): void {
     this.#clock.wallMs += ms;
     this.#clock.monotonic += ms;
+    this.#engine.advance();
+  }
+
+  /** Somebody sets the wall clock, in either direction. */
+  #setClock(): void {
+    this.#clock.wallMs += Math.round((this.#random() - 0.5) * 20_000);
     this.#engine.advance();
   }
 
@@ -284,15 +300,14 @@ export class Simulation {
   #end(): void {
     // Brings what was refused before along, too.
     this.#ledger.set('last', 'setting');
-    for (
-      let taken = this.#underWay ?? this.#ledger.take();
-      taken !== undefined;
-      taken = this.#ledger.take()
-    ) {
-      this.#apply(taken, undefined);
-      this.#engine.settle(taken, undefined);
+    this.#commitAll();
+    // Runs that were refused are tried again after some seconds.
+    for (let i = 0; i < 8; i++) {
+      this.#pass(2000);
+      this.#commitAll();
     }
-    this.#underWay = undefined;
+    this.#planned.end(this.#engine, this.#clock.wallMs - 10_000);
+    this.#commitAll();
     for (const job of this.#engine.jobs()) {
       const stored = job.commit === 'stored' ? this.#place.jobs.get(job.number)?.attempts : job.retries;
       if (stored !== job.retries) this.#complain(`${job.number} has ${stored} attempts, not ${job.retries}`);
@@ -325,6 +340,15 @@ export class Simulation {
       if (fn.total !== 0) this.#complain(`${fn.name} counts ${fn.total}`);
     if (this.#place.jobs.size > 0) this.#complain(`${this.#place.jobs.size} jobs stayed in the store`);
     if (this.#engine.sizeBytes !== 0) this.#complain(`${this.#engine.sizeBytes} bytes are left`);
+  }
+
+  #commitAll(): void {
+    let taken = this.#underWay ?? this.#ledger.take();
+    this.#underWay = undefined;
+    for (; taken !== undefined; taken = this.#ledger.take()) {
+      this.#apply(taken, undefined);
+      this.#engine.settle(taken, undefined);
+    }
   }
 
   #complain(problem: string): void {

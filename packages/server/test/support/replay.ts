@@ -5,6 +5,7 @@ import type { Sample, Step } from './samples.ts';
 import { TestConnection } from './test-connection.ts';
 
 const RECORDED_HANDLE = /(?:H:jobhost|X:custom):(\d+)/g;
+const OUR_SCHEDULE = /S:[!-9;-~]+:[0-9a-z]+-(\d+)/g;
 const OUR_HANDLE = /(?:H:[!-9;-~]+|X:custom):[0-9a-z]+-(\d+)/g;
 
 /** Where ours answered otherwise than the recording, by the number of the frame. */
@@ -124,7 +125,10 @@ class Player {
     const found = OUR_HANDLE.exec(message);
     OUR_HANDLE.lastIndex = 0;
     if (found !== null) this.#ourPrefix = found[0].slice(0, -(found[1]?.length ?? 0));
-    return resized(message.replaceAll(OUR_HANDLE, `${this.#recordedPrefix}:$1`), message);
+    const renamed = message
+      .replaceAll(OUR_SCHEDULE, 'S:jobhost:$1')
+      .replaceAll(OUR_HANDLE, `${this.#recordedPrefix}:$1`);
+    return resized(renamed, message);
   }
 
   #toOurs(message: string): string {

@@ -198,6 +198,9 @@ export class World {
       maxFunctionsPerConnection: 100,
       maxJobs: 1e6,
       maxQueueBytes: 1e9,
+      maxSchedules: 100,
+      maxScheduleBytes: 1000,
+      timeZone: 'UTC',
       ...options,
     });
   }
