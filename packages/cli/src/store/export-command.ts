@@ -1,5 +1,4 @@
-import { createWriteStream } from 'node:fs';
-import { open, unlink } from 'node:fs/promises';
+import { open, unlink, writeFile } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import type { JobStore, StoreContent } from '@gearman/server';
 import { Command } from 'commander';
@@ -66,7 +65,7 @@ async function create(file: string): Promise<Target> {
 
 async function writeAll(pieces: AsyncIterable<string>, target: Target | undefined): Promise<void> {
   if (target === undefined) await pipeline(pieces, process.stdout, { end: false });
-  else await pipeline(pieces, createWriteStream('', { fd: target, autoClose: false }));
+  else await writeFile(target, pieces);
 }
 
 async function* linesOf(store: JobStore, content: StoreContent, now: Date): AsyncGenerator<string, void> {
