@@ -13,9 +13,10 @@ const PIECE_CHARACTERS = 0x1_0000;
 const STANDARD_OUTPUT = '-';
 
 const HELP = `
-A line for each setting and each job, between a first line that says what it is and a last one that says that nothing is missing.
-Names and payloads stand as text where they are printable UTF-8, else in base64, as functionBase64, payloadBase64, and so on.
-"gearmand store import" reads it. The jobs stay in the store.`;
+A line for each setting and each job, between a first line that says what it is and a last one
+that says that nothing is missing. Names and payloads stand as text where they are printable
+UTF-8, else in base64, as functionBase64, payloadBase64, and so on. "gearmand store import" reads
+it. The jobs stay in the store.`;
 
 /** `gearmand store export` */
 export function exportCommand(): Command {

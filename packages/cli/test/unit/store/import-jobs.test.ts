@@ -209,6 +209,17 @@ describe('an import', () => {
     expect((await place.content()).jobs).toEqual(jobs(2500));
   });
 
+  test('that is told to stop ends behind a commit, and goes on the next time', async () => {
+    const place = new Place();
+    const path = place.file(jobs(2500));
+    const stop = new AbortController();
+    const options = { skipBad: false, force: false, onProgress: () => stop.abort(), signal: stop.signal };
+    const source = await openLineFile(path);
+    await expect(importJobs(place.open, source, options)).rejects.toThrow('interrupted; 1000 of 2500 jobs');
+    expect(await place.import(path)).toMatchObject({ jobs: 2500, before: 1000 });
+    expect((await place.content()).jobs).toEqual(jobs(2500));
+  });
+
   test('that is interrupted goes on although a server has used the store meanwhile', async () => {
     const place = new Place();
     const path = place.file(jobs(1500));
