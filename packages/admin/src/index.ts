@@ -16,7 +16,9 @@ export type { Answer, PerServer } from './per-server.ts';
 export type { Snapshot } from './poll.ts';
 export type {
   JobsReport,
+  PausedReport,
   PriorityReport,
+  SchedulesReport,
   StatusReport,
   UniqueJobsReport,
   WorkersReport,
@@ -26,6 +28,7 @@ export {
   JobInfo,
   PriorityStatus,
   ProcessId,
+  ScheduleInfo,
   UniqueJobInfo,
   Verbosity,
   Version,
@@ -38,8 +41,10 @@ export type { ServerAdmin } from './server-admin.ts';
 export {
   type Origin,
   parseJobs,
+  parsePaused,
   parsePid,
   parsePriorityStatus,
+  parseSchedules,
   parseStatus,
   parseUniqueJobs,
   parseVerbosity,

@@ -7,6 +7,7 @@ import { completionCommand } from './completion-command.ts';
 import { EXIT, exitCodeOf, messageOf, UsageError } from './exit-code.ts';
 import { exporterCommand } from './exporter-command.ts';
 import { loadCommand } from './load-command.ts';
+import { scheduleCommands } from './schedule-commands.ts';
 import { showCommands } from './show-commands.ts';
 import { submitCommand } from './submit-command.ts';
 import { topCommand } from './top-command.ts';
@@ -41,6 +42,7 @@ export function buildProgram(): Command {
     ...showCommands(),
     topCommand(),
     ...changeCommands(),
+    ...scheduleCommands(),
     loadCommand(),
     checkCommand(),
     exporterCommand(),

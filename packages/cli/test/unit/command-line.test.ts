@@ -39,6 +39,8 @@ const GOOD: Readonly<Record<string, readonly [text: string, value: unknown][]>> 
   'max-functions-per-connection': [['1', 1]],
   'max-jobs': [['1', 1]],
   'max-queue-bytes': [['4294967296', 4_294_967_296]],
+  'max-schedule-bytes': [['1', 1]],
+  'max-schedules': [['1', 1]],
   'max-input-bytes': [['1', 1]],
   'max-output-bytes': [['1', 1]],
   'outbox-soft-bytes': [['1', 1]],
