@@ -47,6 +47,16 @@ export const TORTURES = [
     minutes: 20,
   },
   {
+    name: 'bits',
+    what: 'every bit of a journal flipped, and the journal cut at every byte',
+    files: [
+      'packages/store-journal/test/unit/every-bit-of-the-last-segment.test.ts',
+      'packages/store-journal/test/unit/every-bit-of-an-earlier-segment.test.ts',
+    ],
+    sizes: [{ option: 'every', variable: 'GEARMAN_EVERY_BIT', full: 1 }],
+    minutes: 60,
+  },
+  {
     name: 'kills',
     what: 'gearmand under load, killed (SIGKILL) at random moments and started again',
     files: ['packages/cli/test/integration/kills.test.ts'],
