@@ -57,6 +57,13 @@ export const TORTURES = [
     minutes: 60,
   },
   {
+    name: 'power-cuts',
+    what: 'what a disk may hold after a power cut, rebuilt from what strace saw of a server',
+    files: ['packages/cli/test/integration/power-cuts.test.ts'],
+    sizes: [{ option: 'cuts', variable: 'GEARMAN_TRACED_CUTS', full: 2000 }],
+    minutes: 30,
+  },
+  {
     name: 'kills',
     what: 'gearmand under load, killed (SIGKILL) at random moments and started again',
     files: ['packages/cli/test/integration/kills.test.ts'],

@@ -198,5 +198,8 @@ function apply(entry: Entry, jobs: Map<number, StoredJob>, settings: Map<string,
 }
 
 function textOf(settings: ReadonlyMap<string, string>): string {
-  return JSON.stringify([...settings].sort());
+  return [...settings]
+    .map(([key, value]) => `${key}=${value}`)
+    .sort()
+    .join('\n');
 }
