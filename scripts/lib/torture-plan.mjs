@@ -67,7 +67,10 @@ export const TORTURES = [
     name: 'kills',
     what: 'gearmand under load, killed (SIGKILL) at random moments and started again',
     files: ['packages/cli/test/integration/kills.test.ts'],
-    sizes: [{ option: 'kills', variable: 'GEARMAN_KILLS', full: 1000 }],
+    sizes: [
+      { option: 'kills', variable: 'GEARMAN_KILLS', full: 1000 },
+      { option: 'jobs', variable: 'GEARMAN_JOBS_PER_KILL', full: 2800 },
+    ],
     minutes: 30,
   },
   {
