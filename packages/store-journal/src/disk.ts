@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 
 /** An open file, as the journal uses one. */
 export interface DiskFile {
@@ -15,6 +16,7 @@ export interface DiskFile {
 
 /** The operations of a file system that the journal uses: what a test replaces to let a disk fail. */
 export interface Disk {
+  /** Makes a directory and those above it where they are not there; their names are durable then. */
   makeDirectory(path: string): Promise<void>;
   list(directory: string): Promise<string[]>;
   open(path: string, mode: 'read' | 'change' | 'create'): Promise<DiskFile>;
@@ -32,7 +34,14 @@ const FLAGS = {
 
 export const systemDisk: Disk = {
   async makeDirectory(path) {
-    await mkdir(path, { recursive: true, mode: 0o750 });
+    const first = await mkdir(path, { recursive: true, mode: 0o750 });
+    if (first === undefined) return;
+    // Otherwise a power cut may take the new directory away, with everything that was synced in it.
+    const last = resolve(first);
+    for (let made = resolve(path); ; made = dirname(made)) {
+      await syncParent(made);
+      if (made === last) return;
+    }
   },
   list: (directory) => readdir(directory),
   async open(path, mode) {
@@ -40,15 +49,27 @@ export const systemDisk: Disk = {
   },
   rename,
   remove: unlink,
-  async syncDirectory(path) {
-    const handle = await open(path, constants.O_RDONLY);
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-  },
+  syncDirectory,
 };
+
+async function syncDirectory(path: string): Promise<void> {
+  const handle = await open(path, constants.O_RDONLY);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function syncParent(path: string): Promise<void> {
+  try {
+    await syncDirectory(dirname(path));
+  } catch (error) {
+    // Whoever may make a directory somewhere need not be allowed to read there; then nothing can be done.
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EACCES' && code !== 'EPERM') throw error;
+  }
+}
 
 class SystemFile implements DiskFile {
   readonly #handle: FileHandle;
