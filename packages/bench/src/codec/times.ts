@@ -1,11 +1,11 @@
 import { parseArgs } from 'node:util';
 import { encodePacket, type Packet, PacketWriter, request, response, StreamParser } from '@gearman/protocol';
 import { bench, do_not_optimize, run, summary } from 'mitata';
+import { PACKETS } from './names.ts';
 
 // Times of encoding and decoding, per group of PACKETS packets: what one read or one turn of a busy connection carries.
 // --filter <regular expression> runs some, --json prints figures for programs.
 
-const PACKETS = 64;
 const small = new Uint8Array(10).fill(0x78);
 const handle = (i: number): string => `H:jobhost:${100_000 + i}`;
 

@@ -50,7 +50,7 @@ function check(what: string, before: number, after: number): void {
 
 const { peer: server, address } = await startServer();
 const newWorker = async (): Promise<Peer> => {
-  const worker = new Peer(new URL('../foreground/worker-process.js', import.meta.url), address);
+  const worker = new Peer(new URL('heap-worker-process.js', import.meta.url), address);
   await worker.ready;
   return worker;
 };

@@ -21,8 +21,8 @@ interface Outcome {
 }
 
 async function round(servers: string, ours: Peer | undefined): Promise<Outcome> {
-  const worker = new Peer(new URL('worker-process.js', import.meta.url), servers);
-  const client = new Peer(new URL('client-process.js', import.meta.url), servers);
+  const worker = new Peer(new URL('heap-worker-process.js', import.meta.url), servers);
+  const client = new Peer(new URL('heap-client-process.js', import.meta.url), servers);
   await Promise.all([worker.ready, client.ready]);
   const peers = ours === undefined ? [client, worker] : [client, ours, worker];
   await client.run(WARM_UP_JOBS, WINDOW);
