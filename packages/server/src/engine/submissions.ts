@@ -4,7 +4,7 @@ import { Job } from './job.ts';
 import type { JobLife } from './job-life.ts';
 import { findTwin, type JobTable } from './job-table.ts';
 import type { Ledger } from './ledger.ts';
-import { keepPayload } from './payload.ts';
+import { keepPayload, payloadSizeBytes } from './payload.ts';
 import type { Peer } from './peer.ts';
 import type { Submission, SubmitRefusal } from './submission.ts';
 import type { Watchers } from './watchers.ts';
@@ -70,7 +70,7 @@ export class Submissions {
     const isOrphan = !background && fn.registrationCount === 0;
     if (isOrphan && this.#options.noWorker === 'fail') return 'no-worker';
     if (this.#jobs.size >= this.#options.maxJobs) return 'too-many-jobs';
-    if (this.sizeBytes + workload.length > this.#options.maxQueueBytes) return 'memory-full';
+    if (this.sizeBytes + payloadSizeBytes(workload) > this.#options.maxQueueBytes) return 'memory-full';
     const limit = fn.maxQueue[priority];
     if (limit > 0 && fn.total >= limit) return 'queue-full';
     const number = this.#jobs.takeNumber();
