@@ -14,7 +14,7 @@ import {
   submitBackground,
   workComplete,
 } from '../support/requests.ts';
-import { largePayload, spoolDirectory } from '../support/spool-directory.ts';
+import { largePayload, openFilesIn, spoolDirectory } from '../support/spool-directory.ts';
 import { startServer } from '../support/start-server.ts';
 import { TestConnection } from '../support/test-connection.ts';
 
@@ -272,7 +272,7 @@ describe('limits of large payloads', () => {
   });
 
   test('how many come at the same time: the others wait for their turn', async () => {
-    const { running, files } = await start({ limits: { maxSpoolingFiles: 1 } });
+    const { running, directory, files } = await start({ limits: { maxSpoolingFiles: 1 } });
     const [one, two, three] = [await running.connect(), await running.connect(), await running.connect()];
     const packet = bytesOf(large());
     one.sendBytes(packet.subarray(0, 100_000));
@@ -293,5 +293,6 @@ describe('limits of large payloads', () => {
     await expect.poll(() => running.server.stats.limits.maxSpoolingFiles).toBe(2);
     await one.close();
     expect(await two.arrived()).toHaveLength(1);
+    await expect.poll(() => openFilesIn(directory)).toEqual([]);
   });
 });

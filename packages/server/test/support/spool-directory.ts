@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -9,6 +9,19 @@ export function spoolDirectory(): { readonly directory: string; files(): string[
   onTestFinished(() => rmSync(root, { recursive: true, force: true }));
   const directory = join(root, 'spool');
   return { directory, files: () => readdirSync(directory).filter((name) => name.startsWith('payload-')) };
+}
+
+/** Files in a directory that this process has open; none where that cannot be told. */
+export function openFilesIn(directory: string): string[] {
+  if (process.platform !== 'linux') return [];
+  const targets = readdirSync('/proc/self/fd').map((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`);
+    } catch {
+      return '';
+    }
+  });
+  return targets.filter((target) => target.startsWith(directory));
 }
 
 /** Bytes in which every place can be told from the others. */
