@@ -4,10 +4,13 @@ import type { StoredJob } from '../store/store.ts';
 import { PayloadFile } from './payload-file.ts';
 
 /**
- * A payload that is kept: small ones as byte strings, which cost 16 bytes beside their own and are moved and freed by the
- * garbage collector like anything else, large ones in memory of exactly their size, or in a file.
+ * A payload kept in memory: small ones as byte strings, which cost 16 bytes beside their own and are moved and freed
+ * by the garbage collector like anything else, large ones in memory of exactly their size.
  */
-export type Payload = string | Uint8Array | PayloadFile;
+export type HeldPayload = string | Uint8Array;
+
+/** A payload that is kept, in memory or in a file. */
+export type Payload = HeldPayload | PayloadFile;
 
 const LARGEST_STRING_BYTES = 1024;
 const LARGEST_PLAIN_KEY_BYTES = 64;
@@ -16,8 +19,7 @@ const FILE_BYTES = 512;
 const NO_BYTES = new Uint8Array(0);
 
 /** Copies bytes out of a buffer that will be reused. */
-export function keepPayload(bytes: Uint8Array | PayloadFile): Payload {
-  if (bytes instanceof PayloadFile) return bytes;
+export function keepPayload(bytes: Uint8Array): HeldPayload {
   if (bytes.length <= LARGEST_STRING_BYTES) return latin1Slice(bytes, 0, bytes.length);
   const copy = Buffer.allocUnsafeSlow(bytes.length);
   copy.set(bytes);

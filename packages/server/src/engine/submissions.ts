@@ -5,6 +5,7 @@ import type { JobLife } from './job-life.ts';
 import { findTwin, type JobTable } from './job-table.ts';
 import type { Ledger } from './ledger.ts';
 import { keepPayload, payloadSizeBytes } from './payload.ts';
+import { PayloadFile } from './payload-file.ts';
 import type { Peer } from './peer.ts';
 import type { Submission, SubmitRefusal } from './submission.ts';
 import type { Watchers } from './watchers.ts';
@@ -74,7 +75,8 @@ export class Submissions {
     const limit = fn.maxQueue[priority];
     if (limit > 0 && fn.total >= limit) return 'queue-full';
     const number = this.#jobs.takeNumber();
-    const job = new Job(number, fn, uniqueId, keepPayload(workload), priority, background, reducer);
+    const payload = workload instanceof PayloadFile ? workload : keepPayload(workload);
+    const job = new Job(number, fn, uniqueId, payload, priority, background, reducer);
     if (!background) this.#watchers.attach(job, peer);
     if (background && ledger !== undefined) this.#life.store(job, runAtMs, ledger);
     else this.#life.begin(job, runAtMs);
