@@ -3,7 +3,7 @@
 // What the stores and tests of this project build on.
 export type { Priority } from './engine/job.ts';
 export type { JobEnd, RequeueReason } from './engine/observer.ts';
-export { ListenError } from './errors.ts';
+export { ListenError, SpoolError } from './errors.ts';
 export type { LimitCounters, LimitName } from './net/limit-log.ts';
 export type { ServerAddress } from './net/listen.ts';
 export {
@@ -22,15 +22,18 @@ export {
 export type { ConnectionInfo, JobInfo, ServerEvent } from './server-events.ts';
 export type { JobCounters } from './server-observer.ts';
 export type { ServerStats } from './server-stats.ts';
+export type { SpoolOptions } from './spool/spool-options.ts';
 export type { StoreStats } from './store/durability.ts';
 export { HANDLE_SETTINGS } from './store/handle-numbers.ts';
 export type {
   JobStore,
+  PayloadFileName,
   StoreBatch,
   StoreContent,
   StoredChange,
   StoredJob,
   StoredState,
+  StoreOpenOptions,
   StoreOutcome,
   StoreUsage,
 } from './store/store.ts';

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
+import { copyFile, type FileHandle, link, mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 
 /** An open file, as the journal uses one. */
@@ -21,6 +21,8 @@ export interface Disk {
   list(directory: string): Promise<string[]>;
   open(path: string, mode: 'read' | 'change' | 'create'): Promise<DiskFile>;
   rename(from: string, to: string): Promise<void>;
+  /** Gives a file that somebody else has made a second name, or copies it where that cannot be. */
+  adopt(from: string, to: string): Promise<void>;
   remove(path: string): Promise<void>;
   /** Makes created, renamed and removed names of a directory durable. */
   syncDirectory(path: string): Promise<void>;
@@ -31,6 +33,8 @@ const FLAGS = {
   change: constants.O_RDWR,
   create: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL,
 };
+
+const NO_LINK: ReadonlySet<string> = new Set(['EXDEV', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK']);
 
 export const systemDisk: Disk = {
   async makeDirectory(path) {
@@ -48,6 +52,15 @@ export const systemDisk: Disk = {
     return new SystemFile(await open(path, FLAGS[mode], 0o640));
   },
   rename,
+  async adopt(from, to) {
+    try {
+      await link(from, to);
+    } catch (error) {
+      // On another file system, or on one without links.
+      if (!NO_LINK.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
+      await copyFile(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+    }
+  },
   remove: unlink,
   syncDirectory,
 };

@@ -5,6 +5,7 @@ import { withConfigFile } from './config-file.ts';
 import { EXIT, FatalError } from './exit-code.ts';
 import { httpOptions, httpWarnings } from './http-settings.ts';
 import { limitsOf } from './limit-options.ts';
+import { spoolOptions, spoolWarnings } from './spool-settings.ts';
 import { tlsOptions, tlsWarnings } from './tls-settings.ts';
 import { port as parsePort } from './values.ts';
 import type { OptionValues } from './working-options.ts';
@@ -55,19 +56,30 @@ const KEEP_DEFAULT = -1;
 export function readSettings(args: readonly string[], environment: Environment): Settings {
   const { values, warnings }: Given = withConfigFile(parseArguments(args));
   const log = logSettings(values);
+  const place = placeOf(values, environment);
   const quiet = values.daemon === true && log.file === 'stderr';
   return {
-    server: { ...serverOptions(values, log.level), tls: tlsOptions(values, environment) },
+    server: {
+      ...serverOptions(values, log.level),
+      tls: tlsOptions(values, environment),
+      spool: spoolOptions(values, place.dataDir),
+    },
     listen: values.listen ?? [],
     port: values.port ?? portOf(environment) ?? DEFAULT_PORT,
     backlog: values.backlog,
-    ...placeOf(values, environment),
+    ...place,
     log: quiet ? { ...log, file: 'none' } : log,
     daemon: values.daemon ?? false,
     pidFile: values['pid-file'],
     user: values.user,
     checkOnly: values['check-args'] ?? false,
-    warnings: [...warnings, ...tlsWarnings(values), ...httpWarnings(values), ...(quiet ? [NO_LOG] : [])],
+    warnings: [
+      ...warnings,
+      ...tlsWarnings(values),
+      ...httpWarnings(values),
+      ...spoolWarnings(values, place.dataDir),
+      ...(quiet ? [NO_LOG] : []),
+    ],
   };
 }
 

@@ -1,6 +1,7 @@
 import type { StoreBatch, StoredJob } from '../store/store.ts';
 import type { Job } from './job.ts';
-import { payloadBytes } from './payload.ts';
+import { payloadBytes, releasePayload, retainPayload } from './payload.ts';
+import { PayloadFile } from './payload-file.ts';
 
 /** Somebody whose answer waits for a {@link Commit}. */
 export interface CommitWaiter {
@@ -60,6 +61,8 @@ export class Ledger {
     const commit = this.#commit;
     job.commit = commit;
     commit.jobs.push(job);
+    // The store may be at it when the job is over.
+    retainPayload(job.payload);
     if (runAtMs > 0) commit.runAtMs.set(job, runAtMs);
     this.#wanted();
     return commit;
@@ -123,6 +126,7 @@ export class Ledger {
   /** What became of a batch. */
   settle({ commit, changes, batch }: LedgerBatch, refused: Error | undefined): void {
     commit.outcome = refused ?? 'stored';
+    for (const { payload } of commit.jobs) releasePayload(payload);
     if (refused === undefined) return;
     for (const job of changes) if (job.commit === 'stored' && !isOver(job)) this.#owedChanges.add(job);
     for (const [key, value] of batch.settings) {
@@ -146,6 +150,7 @@ function toStored(job: Job, runAtMs: number): StoredJob {
     functionName: job.fn.name,
     uniqueId: job.uniqueId,
     payload: payloadBytes(job.payload),
+    payloadFile: job.payload instanceof PayloadFile ? job.payload : undefined,
     priority: job.priority,
     runAtMs,
     attempts: job.retries,

@@ -1,6 +1,7 @@
 import type { Packet } from '@gearman/protocol';
 import type { Job } from '../engine/job.ts';
 import { payloadBytes } from '../engine/payload.ts';
+import { PayloadFile } from '../engine/payload-file.ts';
 import type { Session } from '../net/session.ts';
 
 const NO_JOB: Packet = { type: 'NO_JOB', magic: 'RES' };
@@ -11,8 +12,15 @@ function grab(session: Session, assign: (session: Session, job: Job) => void): v
   else assign(session, job);
 }
 
+type Assignment = Packet<'JOB_ASSIGN' | 'JOB_ASSIGN_UNIQ' | 'JOB_ASSIGN_ALL'>;
+
+function send(session: Session, { payload }: Job, packet: Assignment): void {
+  if (payload instanceof PayloadFile) session.sendJobInFile(packet, payload);
+  else session.send(packet);
+}
+
 function assignPlain(session: Session, job: Job): void {
-  session.send({
+  send(session, job, {
     type: 'JOB_ASSIGN',
     magic: 'RES',
     handle: session.context.engine.handleOf(job),
@@ -22,7 +30,7 @@ function assignPlain(session: Session, job: Job): void {
 }
 
 function assignUnique(session: Session, job: Job): void {
-  session.send({
+  send(session, job, {
     type: 'JOB_ASSIGN_UNIQ',
     magic: 'RES',
     handle: session.context.engine.handleOf(job),
@@ -39,7 +47,7 @@ function assignAll(session: Session, job: Job): void {
     assignUnique(session, job);
     return;
   }
-  session.send({
+  send(session, job, {
     type: 'JOB_ASSIGN_ALL',
     magic: 'RES',
     handle: session.context.engine.handleOf(job),

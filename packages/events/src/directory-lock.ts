@@ -2,8 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { link, readFile, readlink, rename, stat, unlink, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import type { Clock, Timer } from '@gearman/events';
-import { StoreLockedError } from './errors.ts';
+import type { Clock, Timer } from './clock.ts';
 
 /** Who holds a lock: enough to find out whether it still lives. */
 interface Holder {
@@ -34,14 +33,20 @@ export class DirectoryLock {
     this.#token = token;
   }
 
-  /** @returns a promise that rejects with `ERR_GEARMAN_STORE_LOCKED` when another process holds it */
-  static async take(directory: string, clock: Clock): Promise<DirectoryLock> {
+  /**
+   * @param locked makes the error that the promise rejects with when another process holds it, whose name it is given
+   */
+  static async take(
+    directory: string,
+    clock: Clock,
+    locked: (holder: string) => Error,
+  ): Promise<DirectoryLock> {
     const me = await describeMe();
     const lock = new DirectoryLock(join(directory, 'lock'), me.token);
     const draft = `${lock.#path}.${me.token}`;
     await writeFile(draft, JSON.stringify(me), { mode: 0o640 });
     try {
-      await lock.#claim(directory, draft, me);
+      await lock.#claim(draft, me, locked);
     } finally {
       await unlink(draft);
     }
@@ -54,12 +59,12 @@ export class DirectoryLock {
     if ((await readHolder(this.#path))?.token === this.#token) await unlink(this.#path);
   }
 
-  async #claim(directory: string, draft: string, me: Holder): Promise<void> {
+  async #claim(draft: string, me: Holder, locked: (holder: string) => Error): Promise<void> {
     for (;;) {
       if (await linked(draft, this.#path)) return;
       const holder = await readHolder(this.#path);
       if (holder !== undefined && (await isAlive(holder, me, this.#path))) {
-        throw new StoreLockedError(directory, nameOf(holder));
+        throw locked(nameOf(holder));
       }
       await this.#takeAway(holder);
     }
