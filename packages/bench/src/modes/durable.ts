@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startDurableBeanstalkd } from '../peers/servers.ts';
 import type { Bench, Cell, Contender, Mode, RunningServer, Sample } from '../run/cell.ts';
+import { DATABASE, hasDatabase, inDatabase } from '../support/database.ts';
 import { median } from '../support/figures.ts';
 import { rateOf } from './at-server.ts';
 
@@ -13,10 +14,10 @@ const SYNCS = 200;
 export const durable: Mode = {
   name: 'durable',
   title: `Durable background submits of ${BYTES} B`,
-  cells: (bench) => [submits(bench), probe()],
+  cells: async (bench) => [submits(bench, await hasDatabase()), probe()],
 };
 
-function submits(bench: Bench): Cell {
+function submits(bench: Bench, database: boolean): Cell {
   const options = { clients: 8, window: 64, bytes: BYTES, unique: -1 };
   const [ours, ...others] = bench.servers;
   const gearmand = others.find(({ name }) => name === 'gearmand -t 4');
@@ -32,6 +33,22 @@ function submits(bench: Bench): Cell {
         const server = await start(folder);
         try {
           return await rateOf(bench, kind, kind === 'put' ? { ...options, unique: 0 } : options)(server);
+        } finally {
+          await server.stop();
+        }
+      }),
+  });
+  const inPostgres = (
+    name: string,
+    what: 'schema' | 'table',
+    start: (name: string) => Promise<RunningServer>,
+  ): Contender => ({
+    name,
+    measure: () =>
+      inDatabase(what, async (place): Promise<Sample> => {
+        const server = await start(place);
+        try {
+          return await rateOf(bench, 'submit', options)(server);
         } finally {
           await server.stop();
         }
@@ -56,8 +73,30 @@ function submits(bench: Bench): Cell {
       contender('gearmand, libsqlite3', (folder) => gearmand.start({ gearmand: args(folder) })),
     );
   }
+  if (ours !== undefined && database) {
+    contenders.push(
+      inPostgres('@gearman/server, PostgreSQL', 'schema', (schema) =>
+        ours.start({ ours: ['--store', withSchema(schema)] }),
+      ),
+    );
+  }
+  if (gearmand !== undefined && database) {
+    contenders.push(
+      inPostgres('gearmand, PostgreSQL', 'table', (table) =>
+        gearmand.start({
+          gearmand: ['-q', 'Postgres', `--libpq-conninfo=${DATABASE}`, `--libpq-table=${table}`],
+        }),
+      ),
+    );
+  }
   if (beanstalkd !== undefined) contenders.push(contender('beanstalkd -f 0', startDurableBeanstalkd, 'put'));
   return { name: '8 × 64 in flight', unit: 'jobs/s', better: 'higher', contenders };
+}
+
+function withSchema(schema: string): string {
+  const url = new URL(DATABASE);
+  url.searchParams.set('schema', schema);
+  return url.href;
 }
 
 /** What the disk itself takes, to read the others' figures by. */
