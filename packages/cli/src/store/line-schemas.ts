@@ -31,7 +31,6 @@ export const headLine = z.object({
   version: z.int().min(1),
   from: z.string().default(''),
   exportedAt: z.string().default(''),
-  jobs: z.int().min(0).default(0),
   lastNumber: z.int().min(0).default(0),
 });
 

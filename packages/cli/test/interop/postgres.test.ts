@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { request } from '@gearman/protocol';
 import { RawConnection } from '@gearman/testing';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -5,9 +6,11 @@ import { Network } from '../../../../test/support/network.ts';
 import { POSTGRES_URL, testSchema, withoutPostgres } from '../../../../test/support/postgres.ts';
 import { PostgresCluster, withoutCluster } from '../../../../test/support/postgres-cluster.ts';
 import { until } from '../../../../test/support/until.ts';
+import { startCommand } from '../support/command.ts';
 import { gearmand, gearmandOnFreePort } from '../support/gearmand.ts';
 import { JobBook } from '../support/job-book.ts';
 import { startClient, startWorker } from '../support/load.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const TIMES = Number(process.env['GEARMAN_POSTGRES_KILLS'] ?? 3);
 const MOST_ACKNOWLEDGEMENTS = 1000;
@@ -78,6 +81,38 @@ async function take(port: number): Promise<{ handle: string; text: string }> {
 }
 
 describe.skipIf(withoutPostgres)('--store', () => {
+  test('takes jobs from a directory and gives them to one, under their handles', async () => {
+    const folder = temporaryFolder();
+    const first = await gearmandOnFreePort('--data-dir', join(folder, 'first'));
+    const handle = await submit(first.port, 'a photo');
+    first.signal('SIGTERM');
+    await first.ended;
+    const url = storeUrl();
+    // Over the database from one directory to another.
+    for (const [from, to] of [
+      [join(folder, 'first'), url],
+      [url, join(folder, 'second')],
+    ]) {
+      const exported = await startCommand('gearmand', ['store', 'export', from ?? '']).ended;
+      expect(exported.stderr).toMatch(/^gearmand: exported 1 job from (journal|postgres) .*\n$/);
+      const imported = await startCommand('gearmand', ['store', 'import', to ?? '', '-'], exported.stdout)
+        .ended;
+      expect(imported).toMatchObject({ code: 0, stderr: '' });
+      expect(imported.stdout).toMatch(
+        /^imported 1 job of standard input into (journal|postgres) .*, under their handles\n$/,
+      );
+    }
+    const second = await gearmandOnFreePort('--data-dir', join(folder, 'second'));
+    expect(await take(second.port)).toEqual({ handle, text: 'a photo' });
+  });
+
+  test.each(['check', 'compact'])('is nothing for gearmand store %s', async (command) => {
+    const { code, stderr } = await startCommand('gearmand', ['store', command, 'postgres://me:secret@h/d'])
+      .ended;
+    expect(stderr).toBe('gearmand: this is for directories; a database is looked after by its own tools\n');
+    expect(code).toBe(2);
+  });
+
   test.each(['SIGKILL', 'SIGTERM'] as const)('keeps background jobs over %s', async (signal) => {
     const url = storeUrl();
     const first = await gearmandOnFreePort('--store', url);
