@@ -74,6 +74,13 @@ export const TORTURES = [
     minutes: 30,
   },
   {
+    name: 'postgres',
+    what: 'gearmand with PostgreSQL: killed, paused, cut off; the database crashed and restarted; all under load',
+    files: ['packages/cli/test/interop/postgres.test.ts'],
+    sizes: [{ option: 'times', variable: 'GEARMAN_POSTGRES_KILLS', full: 100 }],
+    minutes: 60,
+  },
+  {
     name: 'client',
     what: 'a client whose servers are killed and restarted',
     files: ['packages/client/test/torture'],
