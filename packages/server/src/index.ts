@@ -3,7 +3,7 @@
 // What the stores and tests of this project build on.
 export type { Priority } from './engine/job.ts';
 export type { JobEnd, RequeueReason } from './engine/observer.ts';
-export { ListenError, SpoolError } from './errors.ts';
+export { ListenError, SpoolError, StoreSilentError } from './errors.ts';
 export type { LimitCounters, LimitName } from './net/limit-log.ts';
 export type { ServerAddress } from './net/listen.ts';
 export {

@@ -123,6 +123,14 @@ export class Ledger {
     return { commit, changes, batch };
   }
 
+  /** The jobs of {@link take} alone, and whoever waits for them: for a store that is not even asked. */
+  takeJobs(): LedgerBatch | undefined {
+    const commit = this.#commit;
+    if (commit.jobs.length === 0 && commit.waiters.size === 0) return undefined;
+    this.#commit = new Commit();
+    return { commit, changes: new Set(), batch: { puts: [], changes: [], dones: [], settings: new Map() } };
+  }
+
   /** What became of a batch. */
   settle({ commit, changes, batch }: LedgerBatch, refused: Error | undefined): void {
     commit.outcome = refused ?? 'stored';
