@@ -55,6 +55,10 @@ export class Submissions {
     return this.#jobs.sizeBytes + this.#watchers.count * WATCHER_BYTES + this.reservedBytes;
   }
 
+  hasRoomFor(sizeBytes: number): boolean {
+    return this.sizeBytes + sizeBytes <= this.#options.maxQueueBytes;
+  }
+
   submit(peer: Peer, submission: Submission): Job | SubmitRefusal {
     const { functionName, uniqueId, workload, priority, background, runAtMs, reducer } = submission;
     if (uniqueId.length > MAX_UNIQUE_BYTES) return 'unique-too-large';
