@@ -127,7 +127,9 @@ export function planOf(args) {
     const chosen = TORTURES.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
     const planned = chosen.map((torture) => withSizes(torture, values));
     const unused = sizes.find((option) => values[option] !== undefined && !uses(chosen, option));
-    return unused === undefined ? { planned } : { wrong: `--${unused} belongs to none of ${positionals.join(', ')}` };
+    return unused === undefined
+      ? { planned }
+      : { wrong: `--${unused} belongs to none of ${positionals.join(', ')}` };
   } catch (error) {
     return { wrong: error instanceof Error ? error.message : String(error) };
   }
