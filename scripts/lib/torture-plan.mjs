@@ -64,6 +64,13 @@ export const TORTURES = [
     minutes: 30,
   },
   {
+    name: 'failing-disks',
+    what: 'the journal on disks on which anything may fail at any time',
+    files: ['packages/store-journal/test/unit/failing-disk.test.ts'],
+    sizes: [{ option: 'disks', variable: 'GEARMAN_FAILING_DISKS', full: 5000 }],
+    minutes: 30,
+  },
+  {
     name: 'kills',
     what: 'gearmand under load, killed (SIGKILL) at random moments and started again',
     files: ['packages/cli/test/integration/kills.test.ts'],

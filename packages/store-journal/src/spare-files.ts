@@ -23,6 +23,7 @@ export class SpareFiles {
   readonly #segmentBytes: number;
   readonly #spares: Spare[] = [];
   #making: Promise<void> | undefined;
+  #owesNames = false;
 
   constructor(disk: Disk, directory: string, segmentBytes: number) {
     this.#disk = disk;
@@ -91,17 +92,30 @@ export class SpareFiles {
     };
   }
 
-  /** Takes back a segment that is not needed any more. */
+  /**
+   * Takes back a segment that is not needed any more; call {@link syncNames} then. Rejects when it is still there: then no
+   * later one may go, as what ends its jobs may stand there.
+   */
   async recycle(segment: Segment): Promise<void> {
+    await this.syncNames();
     if (this.#spares.length < KEPT && segment.sizeBytes === this.#segmentBytes && !segment.isDamaged) {
       const path = this.#newPath();
       await this.#disk.rename(segment.path, path);
       this.#spares.push({ path, file: segment.file });
+      this.#owesNames = true;
     } else {
-      await segment.file.close();
       await this.#disk.remove(segment.path);
+      this.#owesNames = true;
+      // The file has no name any more: nothing that its closing could report matters.
+      await segment.file.close().catch(() => {});
     }
+  }
+
+  /** Resolves when it is durable that recycled segments are none any more. */
+  async syncNames(): Promise<void> {
+    if (!this.#owesNames) return;
     await this.#disk.syncDirectory(this.#directory);
+    this.#owesNames = false;
   }
 
   async close(): Promise<void> {
