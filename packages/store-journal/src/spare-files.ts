@@ -74,11 +74,16 @@ export class SpareFiles {
     const random = randomBytes(8);
     // A zero tag would be found in every byte that was never written.
     const key = { tag: (random.readUInt32LE() | 1) >>> 0, seed: random.readUInt32LE(4) };
-    await spare.file.write(encodeHeader({ ...key, segment: number, lastNumber, firstSequence }), 0);
-    await spare.file.sync();
     const path = join(this.#directory, segmentName(number));
-    await this.#disk.rename(spare.path, path);
-    await this.#disk.syncDirectory(this.#directory);
+    try {
+      await spare.file.write(encodeHeader({ ...key, segment: number, lastNumber, firstSequence }), 0);
+      await spare.file.sync();
+      await this.#disk.rename(spare.path, path);
+      await this.#disk.syncDirectory(this.#directory);
+    } catch (error) {
+      await this.#giveUp(spare, path);
+      throw error;
+    }
     return {
       number,
       key,
@@ -134,11 +139,17 @@ export class SpareFiles {
       await file.sync();
       await this.#disk.syncDirectory(this.#directory);
     } catch (error) {
-      await file.close();
-      await this.#disk.remove(path);
+      await file.close().catch(() => {});
+      await this.#disk.remove(path).catch(() => {});
       throw error;
     }
     this.#spares.push({ path, file });
+  }
+
+  /** A file that the disk failed at is never used again; what is left of it goes at the next start, at the latest. */
+  async #giveUp({ path, file }: Spare, newPath: string): Promise<void> {
+    await file.close().catch(() => {});
+    for (const name of [path, newPath]) await this.#disk.remove(name).catch(() => {});
   }
 
   #newPath(): string {
