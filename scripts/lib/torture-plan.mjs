@@ -65,8 +65,13 @@ export const TORTURES = [
   },
   {
     name: 'failing-disks',
-    what: 'the journal on disks on which anything may fail at any time',
-    files: ['packages/store-journal/test/unit/failing-disk.test.ts'],
+    what: 'disks on which anything may fail at any time, full disks, slow ones, no file descriptors',
+    files: [
+      'packages/store-journal/test/unit/failing-disk.test.ts',
+      'packages/store-journal/test/integration/failing-disk.test.ts',
+      'packages/cli/test/integration/full-disk.test.ts',
+      'packages/cli/test/integration/no-descriptors.test.ts',
+    ],
     sizes: [{ option: 'disks', variable: 'GEARMAN_FAILING_DISKS', full: 5000 }],
     minutes: 30,
   },
