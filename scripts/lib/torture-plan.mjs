@@ -64,6 +64,18 @@ export const TORTURES = [
     minutes: 30,
   },
   {
+    name: 'failing-disks',
+    what: 'disks on which anything may fail at any time, full disks, slow ones, no file descriptors',
+    files: [
+      'packages/store-journal/test/unit/failing-disk.test.ts',
+      'packages/store-journal/test/integration/failing-disk.test.ts',
+      'packages/cli/test/integration/full-disk.test.ts',
+      'packages/cli/test/integration/no-descriptors.test.ts',
+    ],
+    sizes: [{ option: 'disks', variable: 'GEARMAN_FAILING_DISKS', full: 5000 }],
+    minutes: 30,
+  },
+  {
     name: 'kills',
     what: 'gearmand under load, killed (SIGKILL) at random moments and started again',
     files: ['packages/cli/test/integration/kills.test.ts'],

@@ -198,7 +198,7 @@ export class HttpExchange
     else this.#refuse(503, 'SHUTTING_DOWN', reason, { Connection: 'close' });
   }
 
-  close(): void {
+  abandoned(): void {
     this.#response.destroy();
   }
 
