@@ -47,7 +47,7 @@ export class Timetables {
     }
     if (timeZone !== undefined && !isTimeZone(timeZone)) return `"${timeZone}" is not a time zone`;
     try {
-      parse(cron, timeZone ?? this.timeZone);
+      this.#cron(cron, timeZone);
       return undefined;
     } catch (error) {
       return (error as Error).message;
