@@ -43,9 +43,9 @@ export class SpoolWriter {
     return this.#heldBytes;
   }
 
-  /** Why there will be no file. */
+  /** Why there will be no file; known when nothing of it is left. */
   get error(): Error | undefined {
-    return this.#error;
+    return this.#isBusy ? undefined : this.#error;
   }
 
   /** The file, when it is whole; released by {@link drop}. */

@@ -2,7 +2,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodePacket, type Packet, request } from '@gearman/protocol';
 import { createServer, type ServerOptions } from '@gearman/server';
+import { FakeClock } from '@gearman/testing';
 import { describe, expect, test } from 'vitest';
+import { Authority } from '../../../../test/support/certificates.ts';
 import { readMessage } from '../support/read-message.ts';
 import {
   canDo,
@@ -17,6 +19,7 @@ import {
 import { largePayload, openFilesIn, spoolDirectory } from '../support/spool-directory.ts';
 import { startServer } from '../support/start-server.ts';
 import { TestConnection } from '../support/test-connection.ts';
+import { connectTls } from '../support/tls-peers.ts';
 
 const THRESHOLD_BYTES = 0x1_0000;
 const LARGE = largePayload(300_000);
@@ -294,5 +297,63 @@ describe('limits of large payloads', () => {
     await one.close();
     expect(await two.arrived()).toHaveLength(1);
     await expect.poll(() => openFilesIn(directory)).toEqual([]);
+  });
+
+  test('for how long one may come while others wait for it, however steadily', async () => {
+    const clock = new FakeClock();
+    const { running } = await start({ clock, limits: { maxSpoolingFiles: 1 } });
+    const [slow, other, third] = [await running.connect(), await running.connect(), await running.connect()];
+    const packet = bytesOf(large());
+    const gone = running.next('disconnect');
+    slow.sendBytes(packet.subarray(0, 100_000));
+    await expect.poll(() => running.server.stats.spoolBytes).toBeGreaterThan(0);
+    other.sendBytes(packet);
+    await expect.poll(() => running.server.stats.limits.maxSpoolingFiles).toBe(1);
+    for (let second = 0; second < 32; second++) {
+      slow.sendBytes(packet.subarray(100_000 + second, 100_001 + second));
+      await third.arrived();
+      clock.advance(1000);
+    }
+    expect((await gone).reason).toMatch(/^sent an unfinished message/);
+    expect(read(await other.arrived())).toEqual([expect.stringMatching(/^JOB_CREATED /)]);
+  });
+});
+
+describe('beside other ways in', () => {
+  test('encrypted connections: every byte arrives', async () => {
+    const authority = new Authority('Ours');
+    const { directory } = spoolDirectory();
+    const tls = authority.issue();
+    const { port } = await startServer({ tls, spool: { directory, thresholdBytes: THRESHOLD_BYTES } });
+    const trusting = { ca: authority.cert, servername: 'localhost' };
+    const [client, worker] = [await connectTls(port, trusting), await connectTls(port, trusting)];
+    const workload = largePayload(5_000_000);
+    await client.ask(large('f', '', workload), large('f', '', LARGE));
+    await worker.ask(canDo('f'));
+    expect((await take(worker)).workload === text(workload)).toBe(true);
+    expect((await take(worker)).workload === text(LARGE)).toBe(true);
+  });
+
+  test('HTTP: a body in memory merges with the same payload in a file; the worker gets it once', async () => {
+    const { running, files } = await start({ http: { port: 0 } });
+    const [client, worker] = [await running.connect(), await running.connect()];
+    const [created] = await client.ask(large('f', '-'));
+    const alone = running.server.stats.queueBytes;
+    const answered = fetch(`http://127.0.0.1:${running.server.httpAddress?.port}/f`, {
+      method: 'POST',
+      body: new Uint8Array(LARGE),
+      headers: { Connection: 'close' },
+    });
+    const handle = handleIn(created);
+    // Another client that waits for the job takes memory.
+    await expect.poll(() => running.server.stats.queueBytes).toBeGreaterThan(alone);
+    await worker.ask(canDo('f'));
+    const job = await take(worker);
+    expect([job.handle, job.workload === text(LARGE)]).toEqual([handle, true]);
+    await worker.ask(workComplete(handle, 'both'));
+    const response = await answered;
+    expect([response.headers.get('x-gearman-job-handle'), await response.text()]).toEqual([handle, 'both']);
+    expect(read(await client.arrived())).toEqual([`WORK_COMPLETE ${handle}|both`]);
+    await expect.poll(files).toEqual([]);
   });
 });
