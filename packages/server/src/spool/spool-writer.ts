@@ -11,6 +11,8 @@ export interface SpoolWriterOwner {
 
 type Handle = Pick<FileHandle, 'writev' | 'datasync' | 'close'>;
 
+/** How much may wait for the disk before whoever sends it has to wait. */
+export const MOST_HELD_BYTES = 512 * 1024;
 /** What a piece costs beside its bytes: the end of a chunk may keep the whole in memory. */
 const PIECE_OVERHEAD_BYTES = 256;
 

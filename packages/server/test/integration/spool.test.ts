@@ -45,6 +45,16 @@ async function take(worker: TestConnection): Promise<{ handle: string; workload:
   return { handle, workload: rest.join('\0') };
 }
 
+/** Submits a job over HTTP. */
+function post(port = 0, body: Uint8Array, uniqueId: string, signal?: AbortSignal): Promise<Response> {
+  return fetch(`http://127.0.0.1:${port}/f`, {
+    method: 'POST',
+    body: new Uint8Array(body),
+    headers: { Connection: 'close', 'X-Gearman-Unique': uniqueId },
+    ...(signal && { signal }),
+  });
+}
+
 /** Sends each piece when the server has had the one before. */
 async function sendPieces(
   to: TestConnection,
@@ -334,16 +344,57 @@ describe('beside other ways in', () => {
     expect((await take(worker)).workload === text(LARGE)).toBe(true);
   });
 
-  test('HTTP: a body in memory merges with the same payload in a file; the worker gets it once', async () => {
+  test('HTTP: a large body goes to a file, too, or is refused with 503 when it cannot', async () => {
+    const { running, files } = await start({ http: { port: 0 }, limits: { maxSpoolBytes: 500_000 } });
+    const worker = await running.connect();
+    await worker.ask(canDo('f'));
+    const answered = post(running.server.httpAddress?.port, LARGE, 'mine');
+    await expect.poll(() => running.server.stats.jobs).toBe(1);
+    expect(files()).toHaveLength(1);
+    expect(running.server.stats).toMatchObject({ spoolBytes: LARGE.length, inputBytes: 0 });
+    const refused = await post(running.server.httpAddress?.port, LARGE.subarray(1), 'another');
+    expect([refused.status, await refused.text()]).toEqual([
+      503,
+      expect.stringMatching(/QUEUE_ERROR.*large payloads take more than 500000 bytes/),
+    ]);
+    const { handle, workload } = await take(worker);
+    expect(workload === text(LARGE)).toBe(true);
+    await worker.ask(workComplete(handle, 'done'));
+    expect(await (await answered).text()).toBe('done');
+    await expect.poll(files).toEqual([]);
+    expect(running.server.stats.spoolBytes).toBe(0);
+  });
+
+  test('HTTP: bodies wait for their turn, and leave nothing when their client goes', async () => {
+    const { running, files } = await start({ http: { port: 0 }, limits: { maxSpoolingFiles: 1 } });
+    const [client, worker] = [await running.connect(), await running.connect()];
+    const packet = bytesOf(large());
+    client.sendBytes(packet.subarray(0, 100_000));
+    await expect.poll(files).toHaveLength(1);
+    const leaving = new AbortController();
+    const given = post(running.server.httpAddress?.port, LARGE, 'gone', leaving.signal);
+    given.catch(() => {});
+    await expect.poll(() => running.server.stats.limits.maxSpoolingFiles).toBe(1);
+    leaving.abort();
+    const answered = post(running.server.httpAddress?.port, LARGE, 'stays');
+    await expect.poll(() => running.server.stats.limits.maxSpoolingFiles).toBe(2);
+    await client.close();
+    await worker.ask(canDo('f'));
+    await expect.poll(() => running.server.stats.jobs).toBe(1);
+    const { handle, workload } = await take(worker);
+    expect(workload === text(LARGE)).toBe(true);
+    await worker.ask(workComplete(handle, 'done'));
+    expect(await (await answered).text()).toBe('done');
+    await expect.poll(files).toEqual([]);
+    expect(running.server.stats).toMatchObject({ spoolBytes: 0, inputBytes: 0 });
+  });
+
+  test('HTTP: a body without a unique id merges with the same payload from elsewhere', async () => {
     const { running, files } = await start({ http: { port: 0 } });
     const [client, worker] = [await running.connect(), await running.connect()];
     const [created] = await client.ask(large('f', '-'));
     const alone = running.server.stats.queueBytes;
-    const answered = fetch(`http://127.0.0.1:${running.server.httpAddress?.port}/f`, {
-      method: 'POST',
-      body: new Uint8Array(LARGE),
-      headers: { Connection: 'close' },
-    });
+    const answered = post(running.server.httpAddress?.port, LARGE, '-');
     const handle = handleIn(created);
     // Another client that waits for the job takes memory.
     await expect.poll(() => running.server.stats.queueBytes).toBeGreaterThan(alone);
