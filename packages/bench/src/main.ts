@@ -66,9 +66,9 @@ async function bench(): Promise<void> {
   const setup: Bench = {
     servers,
     quick: values.quick,
-    ms: values.quick ? 100 : 500,
-    warmMs: values.quick ? 50 : 300,
-    serverWarmMs: values.quick ? 100 : 1000,
+    ms: values.quick ? 100 : 400,
+    warmMs: values.quick ? 50 : 200,
+    serverWarmMs: values.quick ? 100 : 800,
     wants,
     skip,
   };
