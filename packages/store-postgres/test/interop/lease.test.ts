@@ -95,7 +95,7 @@ describe.skipIf(withoutPostgres)('the lease', () => {
   test('that may have run out while the process stood still is taken anew before anything is recorded', async () => {
     const place = new Place();
     const { clock, jump } = jumpingClock();
-    const { store } = await place.store({ leaseMs: 60_000, clock });
+    const { store } = await place.store({ leaseMs: 60_000, clock, whenLost: { waitMs: 20_000 } });
     await store.open();
     jump(60_000);
     expect((await store.commit(batch({ puts: [job(1)] }))).refused).toBeUndefined();

@@ -10,6 +10,9 @@ const LARGE = Buffer.alloc(50_000, 'x');
 /** Only a batch with a large payload has so many bytes. */
 const IN_A_BATCH = 10_000;
 
+/** Where much else runs, making a connection again may take longer than submits wait by themselves. */
+const PATIENT = { whenLost: { waitMs: 20_000 } };
+
 async function accepts(store: PostgresStore, parts: Parameters<typeof batch>[0]): Promise<void> {
   expect((await store.commit(batch(parts))).refused).toBeUndefined();
 }
@@ -21,7 +24,7 @@ describe.skipIf(withoutPostgres)('a connection that breaks', () => {
     ['before the answer gets through', 'cut answer'],
   ])('%s costs nothing: the batch is recorded once', async (_, cut) => {
     const place = new Place();
-    const { store, network } = await place.store();
+    const { store, network } = await place.store(PATIENT);
     await store.open();
     await accepts(store, { puts: [job(1), job(2)] });
     for (let number = 3; number <= 12; number++) {
@@ -36,7 +39,7 @@ describe.skipIf(withoutPostgres)('a connection that breaks', () => {
 
   test('a batch that arrives late, when it was sent again and its job is over, does nothing', async () => {
     const place = new Place();
-    const { store, network } = await place.store();
+    const { store, network } = await place.store(PATIENT);
     await store.open();
     network.cutNext('keep statement', IN_A_BATCH);
     await accepts(store, { puts: [job(1, { payload: LARGE })] });
@@ -48,7 +51,7 @@ describe.skipIf(withoutPostgres)('a connection that breaks', () => {
 
   test('is noticed and made again when nothing is going on, and when the database ends it', async () => {
     const place = new Place();
-    const { store, network } = await place.store();
+    const { store, network } = await place.store(PATIENT);
     await store.open();
     network.cut();
     await until(async () => ((await place.fence()) === 2 ? true : undefined));
@@ -63,7 +66,7 @@ describe.skipIf(withoutPostgres)('a connection that breaks', () => {
 
   test('in the middle of reading jobs: those that were to come are read by the next one', async () => {
     const place = new Place();
-    const { store, network } = await place.store();
+    const { store, network } = await place.store(PATIENT);
     await store.open();
     const numbers = Array.from({ length: 30 }, (_, i) => i + 1);
     await accepts(store, { puts: numbers.map((number) => job(number, { payload: Buffer.alloc(500_000) })) });
@@ -87,7 +90,8 @@ describe.skipIf(withoutPostgres)('a database that is away', () => {
     for (const dones of [[1], [2], []]) {
       const before = performance.now();
       const { refused } = await store.commit(batch({ puts: [job(10 + dones.length)], dones }));
-      expect(performance.now() - before).toBeLessThan(1000);
+      // 0.75 s, and what else runs here.
+      expect(performance.now() - before).toBeLessThan(1900);
       expect(refused).toMatchObject({ code: 'ERR_GEARMAN_STORE_AWAY', retryable: true });
     }
     expect(store.usage().full).toMatchObject({ code: 'ERR_GEARMAN_STORE_AWAY' });
