@@ -17,11 +17,15 @@ interface Holder {
 
 const BEAT_MS = 2_000;
 const SILENT_MS = 10_000;
+/** When a file was touched that is not there. */
+const GONE = Number.NEGATIVE_INFINITY;
+/** How often somebody who waits for the next touch looks. */
+const LOOK_MS = 500;
 
 /**
  * Keeps a directory to one process. Node has no `flock`, so it is a file that names its holder. A holder on the same
  * machine is looked up by its pid, so that a restart after a crash does not wait; one that cannot be looked up, in another
- * container or on another machine, is alive while it touches the file every 2 s.
+ * container, on another machine, or on this one before it was started anew, is alive while it touches the file every 2 s.
  */
 export class DirectoryLock {
   readonly #path: string;
@@ -34,6 +38,8 @@ export class DirectoryLock {
   }
 
   /**
+   * Takes up to 10 s when the last holder cannot be looked up, and may be alive.
+   *
    * @param locked makes the error that the promise rejects with when another process holds it, whose name it is given
    */
   static async take(
@@ -46,7 +52,7 @@ export class DirectoryLock {
     const draft = `${lock.#path}.${me.token}`;
     await writeFile(draft, JSON.stringify(me), { mode: 0o640 });
     try {
-      await lock.#claim(draft, me, locked);
+      await lock.#claim(draft, me, clock, locked);
     } finally {
       await unlink(draft);
     }
@@ -59,11 +65,11 @@ export class DirectoryLock {
     if ((await readHolder(this.#path))?.token === this.#token) await unlink(this.#path);
   }
 
-  async #claim(draft: string, me: Holder, locked: (holder: string) => Error): Promise<void> {
+  async #claim(draft: string, me: Holder, clock: Clock, locked: (holder: string) => Error): Promise<void> {
     for (;;) {
       if (await linked(draft, this.#path)) return;
       const holder = await readHolder(this.#path);
-      if (holder !== undefined && (await isAlive(holder, me, this.#path))) {
+      if (holder !== undefined && (await isHeld(holder, me, this.#path, clock))) {
         throw locked(nameOf(holder));
       }
       await this.#takeAway(holder);
@@ -139,6 +145,31 @@ async function readHolder(path: string): Promise<Holder | undefined> {
     return JSON.parse(await readFile(path, 'utf8')) as Holder;
   } catch {
     return undefined;
+  }
+}
+
+/** Like {@link isAlive}, but waits for a sign of life where there has been one lately. */
+async function isHeld(holder: Holder, me: Holder, path: string, clock: Clock): Promise<boolean> {
+  if (holder.place === me.place) return isAlive(holder, me, path);
+  const touchedMs = await lastTouch(path);
+  const silentMs = Date.now() - touchedMs;
+  // A clock that was put back says nothing about how long it has been.
+  for (let leftMs = SILENT_MS - Math.max(0, silentMs); leftMs > 0; leftMs -= LOOK_MS) {
+    await new Promise<void>((resolve) => {
+      clock.setTimer(Math.min(leftMs, LOOK_MS), resolve);
+    });
+    const now = await lastTouch(path);
+    if (now !== touchedMs) return now !== GONE;
+  }
+  return false;
+}
+
+async function lastTouch(path: string): Promise<number> {
+  try {
+    return (await stat(path)).mtimeMs;
+  } catch {
+    // Given back at this moment; the next attempt gets it.
+    return GONE;
   }
 }
 

@@ -1,5 +1,4 @@
 import { spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { type Packet, request } from '@gearman/protocol';
@@ -24,15 +23,12 @@ async function submit(client: RawConnection, bytes: number): Promise<string> {
   return answer.type === 'ERROR' ? `${answer.code}: ${answer.text}` : answer.type;
 }
 
-/** Takes every file descriptor that the server has left. */
+/** Takes every file descriptor that the server has left: until it closes a connection that it cannot take. */
 async function occupy(port: number): Promise<Socket[]> {
-  const sockets: Socket[] = [];
-  for (let i = 0; i < FILES; i++) {
-    const socket = connect(port, '127.0.0.1');
-    socket.on('error', () => {});
-    sockets.push(socket);
-    await once(socket, 'connect');
-  }
+  const sockets = Array.from({ length: FILES }, () => connect(port, '127.0.0.1'));
+  await new Promise((resolve) => {
+    for (const socket of sockets) socket.on('error', () => {}).once('close', resolve);
+  });
   return sockets;
 }
 
@@ -52,7 +48,7 @@ test.runIf(isPossible)(
       for (const socket of sockets) socket.destroy();
     });
     expect(await submit(client, 10)).toBe('JOB_CREATED');
-    await expect.poll(() => submit(client, LARGE_BYTES)).toMatch(/^QUEUE_ERROR: .*EMFILE/);
+    await expect.poll(() => submit(client, LARGE_BYTES), { timeout: 5000 }).toMatch(/^QUEUE_ERROR: .*EMFILE/);
     client.send(request('CAN_DO', { functionName: 'f' }), request('GRAB_JOB', {}));
     const { handle } = await client.expect('JOB_ASSIGN');
     client.send(request('WORK_COMPLETE', { handle, data: new Uint8Array(0) }));
