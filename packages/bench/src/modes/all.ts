@@ -44,5 +44,6 @@ export const CHECKS: Readonly<Record<string, string>> = {
   'million-jobs': 'memory of a server after a million jobs, and after they are gone, twice',
   'idle-workers': 'memory of 10,000 workers above that of bare sockets',
   'slow-reader': 'a client that does not read a gigabyte of results',
+  'large-bodies': 'memory of a server with a gigabyte of large payloads; one there and back, beside gearmand',
   'packet-flood': 'millions of random packets beside a normal client',
 };
