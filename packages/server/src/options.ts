@@ -2,6 +2,9 @@ import { getHeapStatistics } from 'node:v8';
 import { type Clock, type Logger, parseOptions, silentLogger, systemClock } from '@gearman/events';
 import { InvalidArgumentError } from '@gearman/protocol';
 import { z } from 'zod';
+import type { DeadLimits } from './engine/dead-set.ts';
+import type { RulesOf } from './engine/job-policy.ts';
+import { type DeadOptions, deadSchema, type FunctionOptions, rulesSchema } from './job-rules-options.ts';
 import { isTimeZone } from './schedules/timetable.ts';
 import type { JobStore } from './store/store.ts';
 import { type ServerTlsOptions, serverTlsSchema } from './tls-options.ts';
@@ -283,6 +286,19 @@ export interface ServerOptions {
    */
   readonly store?: JobStore | undefined;
   /**
+   * What holds for the jobs of single functions beyond the protocol, by name; `mail*` stands for all whose names begin
+   * with `mail`. An exact name counts before a beginning, a longer beginning before a shorter one; they are not combined.
+   *
+   * @defaultValue nothing: as gearmand
+   */
+  readonly functions?: Readonly<Record<string, FunctionOptions>> | undefined;
+  /**
+   * Keeps background jobs that failed for good, to be looked at, run again or deleted.
+   *
+   * @defaultValue none: they are forgotten, as in gearmand
+   */
+  readonly dead?: DeadOptions | undefined;
+  /**
    * Where time comes from.
    *
    * @defaultValue the system's clock
@@ -311,7 +327,7 @@ export type CheckedLimits = { readonly [K in keyof ServerLimits]-?: Exclude<Serv
 export type CheckedOptions = {
   readonly [K in Exclude<
     keyof ServerOptions,
-    'limits' | 'jobHandlePrefix' | 'timeZone' | 'tls' | 'http' | 'store'
+    'limits' | 'jobHandlePrefix' | 'timeZone' | 'tls' | 'http' | 'store' | 'functions' | 'dead'
   >]-?: Exclude<ServerOptions[K], undefined>;
 } & {
   readonly limits: CheckedLimits;
@@ -319,6 +335,8 @@ export type CheckedOptions = {
   readonly timeZone?: string | undefined;
   readonly tls?: ServerTlsOptions | undefined;
   readonly store?: JobStore | undefined;
+  readonly functions?: RulesOf | undefined;
+  readonly dead?: DeadLimits | undefined;
   readonly http?: { readonly port: number; readonly host: string } | undefined;
 };
 
@@ -373,6 +391,8 @@ const optionsSchema: z.ZodType<CheckedOptions, ServerOptions> = z.strictObject({
   tls: serverTlsSchema.optional(),
   http: z.strictObject({ port: port.default(8080), host: host.default('127.0.0.1') }).optional(),
   store: z.custom<JobStore>((value) => typeof value === 'object' && value !== null).optional(),
+  functions: rulesSchema.optional(),
+  dead: deadSchema.optional(),
   limits: limitsSchema.default(() => limitsSchema.parse({})),
   clock: z.custom<Clock>((value) => typeof value === 'object' && value !== null).default(systemClock),
   logger: z.custom<Logger>((value) => typeof value === 'object' && value !== null).default(silentLogger),

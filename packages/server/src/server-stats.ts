@@ -11,6 +11,10 @@ export interface ServerStats {
   readonly runningJobs: number;
   readonly schedules: number;
   readonly sleepingWorkers: number;
+  /** Background jobs that failed for good and are kept. */
+  readonly deadJobs: number;
+  /** How many of them had to go since the start, because they were too old or too many. */
+  readonly droppedDeadJobs: number;
   /** Memory of all jobs, about. */
   readonly queueBytes: number;
   /** Bytes of messages that have not come whole yet. */

@@ -82,7 +82,8 @@ export class Server extends TypedEmitter<ServerEvent> {
     const handlePrefix = makeHandlePrefix(this.#options.jobHandlePrefix, clock.now());
     const ledger = store === undefined ? undefined : new Ledger(() => this.#context.turn.begin());
     const observer = this.#observer;
-    this.#engine = new Engine({ ...this.#options, ...limits, handlePrefix, observer, ledger });
+    const { functions: rulesOf } = this.#options;
+    this.#engine = new Engine({ ...this.#options, ...limits, handlePrefix, observer, ledger, rulesOf });
     this.#engineTimer = new EngineTimer(this.#engine, clock);
     this.#refusals = new RefusalLog(clock, logger);
     this.#tls = this.#createTls();
@@ -208,6 +209,8 @@ export class Server extends TypedEmitter<ServerEvent> {
       runningJobs: engine.runningCount,
       schedules: engine.schedules.size,
       sleepingWorkers: engine.sleeperCount,
+      deadJobs: engine.afterlife.dead?.size ?? 0,
+      droppedDeadJobs: engine.afterlife.dropped,
       queueBytes: engine.sizeBytes,
       inputBytes: input.usedBytes,
       outputBytes: output.waitingBytes,

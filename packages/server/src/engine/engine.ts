@@ -1,11 +1,14 @@
 import { Timetables } from '../schedules/timetable.ts';
 import type { StoredJob } from '../store/store.ts';
+import { Afterlife } from './afterlife.ts';
+import type { DeadLimits } from './dead-set.ts';
 import { Departures } from './departures.ts';
 import { Effort } from './effort.ts';
 import { FunctionTable } from './function-table.ts';
 import type { GearmanFunction } from './gearman-function.ts';
 import { Job } from './job.ts';
 import { JobLife } from './job-life.ts';
+import { JobPolicy, type RulesOf } from './job-policy.ts';
 import { findTwin, JobTable } from './job-table.ts';
 import { type EngineClock, JobTimers } from './job-timers.ts';
 import type { Ledger, LedgerBatch } from './ledger.ts';
@@ -43,6 +46,12 @@ export interface EngineOptions {
   readonly observer?: EngineObserver | undefined;
   /** Where it is written what has to be durable. Without, jobs are in memory only. */
   readonly ledger?: Ledger | undefined;
+  /** What is said of the jobs of a function beyond the protocol. */
+  readonly rulesOf?: RulesOf | undefined;
+  /** How many background jobs that have failed for good are kept; undefined: none. */
+  readonly dead?: DeadLimits | undefined;
+  /** From 0 to 1. */
+  readonly random?: (() => number) | undefined;
 }
 
 /** What the settings begin with that hold the limits of a function: `max-queue:resize` is `100 100 0`. */
@@ -62,6 +71,8 @@ export class Engine {
   readonly reports: Reports;
   /** Recurring jobs. */
   readonly schedules: Schedules;
+  /** Background jobs that have failed for good. */
+  readonly afterlife: Afterlife;
   readonly #maxFunctionsPerConnection: number;
   readonly #ledger: Ledger | undefined;
   readonly #functions: FunctionTable;
@@ -90,8 +101,14 @@ export class Engine {
       () => clock.monotonicMs(),
       this.#effort,
     );
-    this.#functions = new FunctionTable(options.maxFunctions, this.#wakeUps, observer);
+    this.#functions = new FunctionTable(options.maxFunctions, this.#wakeUps, observer, options.rulesOf);
     this.#turns = new Turns(this.#functions, this.#effort);
+    this.afterlife = new Afterlife({
+      ...{ limits: options.dead, jobs: this.#jobs, ledger, now: () => clock.now() },
+      useFunction: (name) => this.#functions.restore(name),
+      admit: (job) => this.#life.admit(job),
+      revive: (job) => this.#life.revive(job),
+    });
     this.#life = new JobLife({
       functions: this.#functions,
       jobs: this.#jobs,
@@ -102,10 +119,16 @@ export class Engine {
       ledger,
       jobRetries: options.jobRetries,
       requeue: options.requeue,
+      afterlife: this.afterlife,
+      random: options.random ?? Math.random,
     });
     this.#registrations = new Registrations(this.#functions, this.#turns, this.#wakeUps, this.#effort);
     this.#departures = new Departures(this.#life, watchers);
-    this.#submissions = new Submissions(this.#functions, this.#jobs, this.#life, watchers, options);
+    this.#submissions = new Submissions(this.#functions, this.#jobs, this.#life, watchers, {
+      ...options,
+      otherBytes: () => this.afterlife.dead?.sizeBytes ?? 0,
+      now: () => clock.now(),
+    });
     this.reports = new Reports(this.#jobs, this.#life, this.#effort);
     this.schedules = this.#createSchedules(options);
   }
@@ -203,6 +226,7 @@ export class Engine {
   /** Gives the worker the job whose turn it is. */
   grab(peer: Peer): Job | undefined {
     const wokenFor = peer.sleep === 'awake' ? undefined : this.#wakeUps.wakeUp(peer);
+    this.#life.expire();
     const job = this.#turns.next(peer);
     if (job !== undefined) this.#life.run(job, peer);
     if (wokenFor !== undefined) this.#wakeUps.refill(wokenFor);
@@ -308,12 +332,17 @@ export class Engine {
 
   // Durability
 
-  /** A job that an earlier server has kept, oldest first; before anything else happens. */
+  /** A job that an earlier server has kept, oldest first; before anything else happens. Dead ones may be among them. */
   restore(stored: StoredJob): void {
+    if (stored.state === 'dead') {
+      this.afterlife.restore(stored);
+      return;
+    }
     const { number, functionName, uniqueId, payload, priority, reducer } = stored;
     const fn = this.#functions.restore(functionName);
     const job = new Job(number, fn, uniqueId, keepPayload(payload), priority, true, reducer);
     job.retries = stored.attempts;
+    job.policy = JobPolicy.restore(fn.rules, stored.extra);
     this.#life.restore(job, stored.runAtMs);
   }
 
@@ -336,6 +365,7 @@ export class Engine {
   /** Handles go on where those of an earlier server ended. @param lastNumber the largest that it may have used */
   adoptHandles(handlePrefix: string, lastNumber: number): void {
     this.#jobs.adopt(handlePrefix, lastNumber);
+    this.afterlife.restored();
   }
 
   /** What every handle begins with. */
@@ -365,7 +395,7 @@ export class Engine {
   /** In how many milliseconds {@link advance} has something to do; undefined for nothing. */
   nextDelayMs(): number | undefined {
     if (this.#departures.pending) return 0;
-    const delayMs = this.#timers.nextDelayMs(this.#wakeUps.nextAt);
+    const delayMs = this.#timers.nextDelayMs(this.#wakeUps.nextAt, this.afterlife.nextAtMs);
     const scheduleMs = this.schedules.nextDelayMs();
     return delayMs === undefined || scheduleMs === undefined
       ? (delayMs ?? scheduleMs)
@@ -377,6 +407,8 @@ export class Engine {
     this.#departures.advance();
     this.#life.startDue();
     this.schedules.advance();
+    this.#life.expire();
+    this.afterlife.purge();
     this.#life.timeOut();
     this.#wakeUps.advance();
   }

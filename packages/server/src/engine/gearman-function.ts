@@ -1,5 +1,6 @@
 import { type Alarm, AlarmHeap } from './alarm-heap.ts';
 import { HIGH, type Job, LOW, NORMAL, type Priority } from './job.ts';
+import type { JobRules } from './job-policy.ts';
 import { JobQueue } from './job-queue.ts';
 import type { Registration } from './peer.ts';
 
@@ -19,7 +20,7 @@ export class GearmanFunction {
   running = 0;
   /** New jobs that are not durable yet. */
   storing = 0;
-  /** Epoch jobs before their time. */
+  /** Epoch jobs before their time, and jobs that wait for their next attempt. */
   delayed = 0;
   registrationCount = 0;
   /** Made or limited by an administrator: stays although nobody uses it. */
@@ -40,8 +41,12 @@ export class GearmanFunction {
   // Epoch jobs whose time has come, by their place in the normal queue: they run before jobs submitted after them.
   #due: AlarmHeap<Job> | undefined;
 
-  constructor(name: string) {
+  /** What is said of its jobs beyond the protocol. */
+  readonly rules: JobRules | undefined;
+
+  constructor(name: string, rules?: JobRules) {
     this.name = name;
+    this.rules = rules;
   }
 
   /** True when an administrator has set {@link maxQueue}. */

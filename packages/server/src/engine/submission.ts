@@ -1,4 +1,5 @@
 import type { Priority } from './job.ts';
+import type { OwnRules } from './job-policy.ts';
 
 /** What a submit asks for. */
 export interface Submission {
@@ -10,6 +11,8 @@ export interface Submission {
   /** Not before this moment, in milliseconds since 1970; 0 means now. */
   readonly runAtMs: number;
   readonly reducer: string | undefined;
+  /** What it says beyond the protocol. */
+  readonly rules?: OwnRules | undefined;
 }
 
 /** Why a submit made no job. */

@@ -159,9 +159,8 @@ export class Durability {
         logger.error({ store: store.name, setting: key, problem }, 'a setting is not understood');
     }
     for await (const job of jobs) {
-      if (job.state !== 'waiting') continue;
       engine.restore(job);
-      this.#restoredJobs++;
+      if (job.state === 'waiting') this.#restoredJobs++;
     }
   }
 
