@@ -171,7 +171,7 @@ function toDead(job: Job, reason: DeathReason, detail: string, now: number): Dea
   const { number, fn, uniqueId, priority, reducer, retries, payload, policy, commit } = job;
   return {
     ...{ number, functionName: fn.name, uniqueId, priority, reducer, reason, detail },
-    ...{ attempts: retries, diedAtMs: now, extra: policy?.toExtra() ?? '' },
+    ...{ attempts: retries, diedAtMs: now, extra: policy?.toExtra(true) ?? '' },
     payload: commit === undefined ? payload : undefined,
   };
 }

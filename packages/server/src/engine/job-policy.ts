@@ -95,9 +95,10 @@ export class JobPolicy {
     this.expiresAtMs = this.rules.deadlineMs;
   }
 
-  /** What a store keeps of it. */
-  toExtra(): string {
-    const { origin, expiresAtMs } = this;
+  /** What a store keeps of it. @param isDead when it expires does not matter any more */
+  toExtra(isDead = false): string {
+    const { origin } = this;
+    const expiresAtMs = isDead ? undefined : this.expiresAtMs;
     if (this.#own === undefined && origin === undefined && expiresAtMs === undefined) return '';
     return JSON.stringify({ own: this.#own, origin, expiresAtMs } satisfies Extra);
   }
