@@ -3,6 +3,8 @@ import { decodeText, type GearmanError } from '@gearman/protocol';
 import type { z } from 'zod';
 import { AdminParseError, UnsupportedError } from './errors.ts';
 import {
+  Count,
+  DeadJobInfo,
   FunctionStatus,
   JobInfo,
   PriorityStatus,
@@ -84,6 +86,30 @@ export function parseUniqueJobs(lines: readonly string[], origin: Origin): Uniqu
   return listOf(lines, origin).map((line) =>
     check(UniqueJobInfo, { server: origin.server, uniqueId: toName(line) }, line, origin),
   );
+}
+
+/** Reads the answer to `dead list`. */
+export function parseDeadJobs(lines: readonly string[], origin: Origin): DeadJobInfo[] {
+  return listOf(lines, origin).map((line) => {
+    const [handle, functionName, uniqueId, attempts, reason, diedAtMs, ...detail] = line.split('\t');
+    const value = {
+      server: origin.server,
+      handle,
+      functionName: toName(functionName),
+      uniqueId: toName(uniqueId),
+      attempts: Number(attempts),
+      reason,
+      diedAt: new Date(Number(diedAtMs)),
+      detail: toName(detail.join('\t')),
+    };
+    return check(DeadJobInfo, value, line, origin);
+  });
+}
+
+/** Reads the answer of a command that says of how many jobs it was done. */
+export function parseCount(lines: readonly string[], origin: Origin): number {
+  const value = oneValue(lines, origin);
+  return check(Count, value === '' ? Number.NaN : Number(value), lines[0], origin);
 }
 
 /** Reads the answer to `version`. */

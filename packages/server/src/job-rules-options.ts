@@ -132,13 +132,12 @@ const functionSchema: z.ZodType<JobRules, FunctionOptions> = z.strictObject({
 });
 
 /** Names, or beginnings of names with a `*` behind them. */
-const functionsSchema = z.record(
-  z
-    .string()
-    .min(1)
-    .refine((name) => !name.slice(0, -1).includes('*'), 'a * stands only at the end of a name'),
-  functionSchema,
-);
+const functionsSchema = z
+  .record(z.string().min(1), functionSchema)
+  .refine(
+    (functions) => Object.keys(functions).every((name) => !name.slice(0, -1).includes('*')),
+    'a * stands only at the end of a name',
+  );
 
 /** Turns the option `functions` into a look-up by name: an exact name first, then the longest beginning. */
 export const rulesSchema: z.ZodType<

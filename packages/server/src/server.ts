@@ -2,6 +2,7 @@ import type { Server as NetServer, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TypedEmitter } from '@gearman/events';
 import { InvalidArgumentError } from '@gearman/protocol';
+import { DeadLetters } from './dead-letters.ts';
 import { Engine } from './engine/engine.ts';
 import { Ledger } from './engine/ledger.ts';
 import { EngineTimer } from './engine-timer.ts';
@@ -89,6 +90,7 @@ export class Server extends TypedEmitter<ServerEvent> {
     this.#tls = this.#createTls();
     this.#context = {
       engine: this.#engine,
+      deadLetters: new DeadLetters(this.#engine, store),
       turn: new Turn(() => this.#afterTurn()),
       watch: new ProgressWatch(clock),
       congestion: new Congestion(),

@@ -4,6 +4,7 @@ import { type Given, parseArguments } from './command-line.ts';
 import { withConfigFile } from './config-file.ts';
 import { EXIT, FatalError } from './exit-code.ts';
 import { httpOptions, httpWarnings } from './http-settings.ts';
+import { jobRules, jobRulesWarnings } from './job-rules.ts';
 import { limitsOf } from './limit-options.ts';
 import { tlsOptions, tlsWarnings } from './tls-settings.ts';
 import { port as parsePort } from './values.ts';
@@ -57,7 +58,11 @@ export function readSettings(args: readonly string[], environment: Environment):
   const log = logSettings(values);
   const quiet = values.daemon === true && log.file === 'stderr';
   return {
-    server: { ...serverOptions(values, log.level), tls: tlsOptions(values, environment) },
+    server: {
+      ...serverOptions(values, log.level),
+      ...jobRules(values),
+      tls: tlsOptions(values, environment),
+    },
     listen: values.listen ?? [],
     port: values.port ?? portOf(environment) ?? DEFAULT_PORT,
     backlog: values.backlog,
@@ -67,7 +72,13 @@ export function readSettings(args: readonly string[], environment: Environment):
     pidFile: values['pid-file'],
     user: values.user,
     checkOnly: values['check-args'] ?? false,
-    warnings: [...warnings, ...tlsWarnings(values), ...httpWarnings(values), ...(quiet ? [NO_LOG] : [])],
+    warnings: [
+      ...warnings,
+      ...tlsWarnings(values),
+      ...httpWarnings(values),
+      ...jobRulesWarnings(values),
+      ...(quiet ? [NO_LOG] : []),
+    ],
   };
 }
 

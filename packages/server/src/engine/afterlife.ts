@@ -23,6 +23,8 @@ export interface AfterlifeParts {
   readonly jobs: JobTable;
   readonly ledger: Ledger | undefined;
   readonly now: () => number;
+  /** Whether there is room for one more job with such a payload. */
+  readonly hasRoom: (payloadBytes: number) => boolean;
   /** The function of a dead letter, however many there are. */
   readonly useFunction: (name: string) => GearmanFunction;
   /** A dead letter enters as a new job. */
@@ -95,13 +97,13 @@ export class Afterlife {
    * A dead job lives again, as if it had just been submitted.
    *
    * @param payload where a store has it
-   * @returns false when there is none of this number, or a job with its unique id
+   * @returns false when there is none of this number, a job with its unique id, or no room for more jobs
    */
   requeue(number: number, payload: Payload | undefined): boolean {
     const dead = this.#dead?.get(number);
     const bytes = dead?.payload ?? payload;
-    if (dead === undefined || bytes === undefined) return false;
-    const { ledger, useFunction, revive, now } = this.#parts;
+    const { ledger, hasRoom, useFunction, revive, now } = this.#parts;
+    if (dead === undefined || bytes === undefined || !hasRoom(bytes.length)) return false;
     const fn = useFunction(dead.functionName);
     if (findTwin(fn, dead.uniqueId, payloadBytes(bytes)) !== undefined) return false;
     this.#dead?.delete(number);

@@ -105,6 +105,7 @@ export class Engine {
     this.#turns = new Turns(this.#functions, this.#effort);
     this.afterlife = new Afterlife({
       ...{ limits: options.dead, jobs: this.#jobs, ledger, now: () => clock.now() },
+      hasRoom: (bytes) => this.#submissions.hasRoom(bytes),
       useFunction: (name) => this.#functions.restore(name),
       admit: (job) => this.#life.admit(job),
       revive: (job) => this.#life.revive(job),
@@ -248,6 +249,11 @@ export class Engine {
   find(handle: string): Job | undefined {
     const job = this.#jobs.find(handle);
     return job?.state === 'cancelled' ? undefined : job;
+  }
+
+  /** The number in a handle of this server; undefined for any other text. */
+  numberOf(handle: string): number | undefined {
+    return this.#jobs.numberOf(handle);
   }
 
   /** The newest job with this unique id, of whatever function. */

@@ -64,6 +64,12 @@ export class Submissions {
     );
   }
 
+  /** Whether there is room for one more job with such a payload. */
+  hasRoom(payloadBytes: number): boolean {
+    const { maxJobs, maxQueueBytes } = this.#options;
+    return this.#jobs.size < maxJobs && this.sizeBytes + payloadBytes <= maxQueueBytes;
+  }
+
   submit(peer: Peer, submission: Submission): Job | SubmitRefusal {
     const { functionName, uniqueId, workload, priority, background, runAtMs, reducer, rules } = submission;
     if (uniqueId.length > MAX_UNIQUE_BYTES) return 'unique-too-large';

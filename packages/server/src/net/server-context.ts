@@ -1,4 +1,5 @@
 import type { Clock, Logger } from '@gearman/events';
+import type { DeadLetters } from '../dead-letters.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { CheckedLimits, LogLevel } from '../options.ts';
 import type { Congestion } from './congestion.ts';
@@ -12,6 +13,7 @@ import type { Turn } from './turn.ts';
 /** What the sessions of one server share. */
 export interface ServerContext {
   readonly engine: Engine;
+  readonly deadLetters: DeadLetters;
   readonly turn: Turn;
   readonly watch: ProgressWatch;
   readonly congestion: Congestion;

@@ -231,6 +231,9 @@ export class Model implements JobSystem {
     const dead = this.#state.dead.find(({ task }) => handleOf(task.number) === handle);
     if (dead === undefined) return 'not dead';
     const { request, fn: old } = dead.task;
+    const { maxJobs, maxQueueBytes } = this.#rules;
+    const sizeBytes = this.#state.sizeBytes(this.#costs) + request.workload.length;
+    if (this.#state.tasks.length >= maxJobs || sizeBytes > maxQueueBytes) return 'not dead';
     // It may have been forgotten meanwhile; a dead job brings it back whatever the limits say.
     const fn = this.#state.functions.find(({ name }) => name === old.name) ?? this.#makeFunction(old.name);
     if (this.#state.living(fn).some((task) => haveSameKey(task.request, request))) return 'not dead';
