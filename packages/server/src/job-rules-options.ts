@@ -98,7 +98,8 @@ export interface DeadOptions {
 }
 
 const DAY_MS = 86_400_000;
-const LONGEST_MS = 3650 * DAY_MS;
+/** The longest time that may be said of a job: ten years. */
+export const LONGEST_MS = 3650 * DAY_MS;
 const MOST_ATTEMPTS = 1_000_000;
 const MIB = 1024 * 1024;
 const milliseconds = z.number().min(0).max(LONGEST_MS);

@@ -64,7 +64,7 @@ export class Afterlife {
 
   /** Takes over a job that has left everything else behind, and what the ledger is to know of its end. */
   receive(job: Job, fate: Fate, reason: DeathReason, said: Uint8Array | undefined): void {
-    const detail = said === undefined ? '' : latin1Slice(said, 0, Math.min(said.length, MAX_DETAIL_BYTES));
+    const detail = said === undefined ? '' : beginningOf(said);
     if (fate === 'moved') this.#move(job, reason, detail);
     else this.#bury(toDead(job, reason, detail, this.#parts.now()), job);
   }
@@ -167,6 +167,13 @@ export class Afterlife {
     if (job.commit !== undefined && letter.policy !== undefined) letter.policy.replaces = job.number;
     admit(letter);
   }
+}
+
+/** As much as is kept; not cut within a character of UTF-8. */
+function beginningOf(said: Uint8Array): string {
+  let end = Math.min(said.length, MAX_DETAIL_BYTES);
+  while (end > 0 && end < said.length && ((said[end] ?? 0) & 0xc0) === 0x80) end--;
+  return latin1Slice(said, 0, end);
 }
 
 function toDead(job: Job, reason: DeathReason, detail: string, now: number): DeadJob {

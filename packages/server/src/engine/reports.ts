@@ -54,11 +54,16 @@ export class Reports {
     return true;
   }
 
-  /** Ends the job, unless its policy has it run again. @param said why, for a job that is kept as dead */
-  fail(peer: Peer, handle: string, said?: Uint8Array): boolean {
+  /**
+   * Ends the job, unless its policy has it run again.
+   *
+   * @param said why, for a job that is kept as dead
+   * @param mayRetry false: it does not run again, whatever its policy says
+   */
+  fail(peer: Peer, handle: string, said?: Uint8Array, mayRetry = true): boolean {
     const job = this.#reportedJob(peer, handle);
     if (job === undefined) return false;
-    if (this.#life.retry(job, 'fail')) return true;
+    if (mayRetry && this.#life.retry(job, 'fail')) return true;
     for (let to = job.watchers; to !== undefined; to = to.nextOfJob) to.peer.port.fail(handle);
     this.#life.finish(job, 'fail', said);
     return true;
@@ -73,10 +78,10 @@ export class Reports {
   }
 
   /** Ends the job, unless its policy has it run again. Clients that did not ask for exceptions are told that it failed. */
-  exception(peer: Peer, handle: string, data: Uint8Array): boolean {
+  exception(peer: Peer, handle: string, data: Uint8Array, mayRetry = true): boolean {
     const job = this.#reportedJob(peer, handle);
     if (job === undefined) return false;
-    if (this.#life.retry(job, 'exception')) return true;
+    if (mayRetry && this.#life.retry(job, 'exception')) return true;
     for (let to = job.watchers; to !== undefined; to = to.nextOfJob) {
       if (to.peer.exceptions) to.peer.port.exception(handle, data);
       else to.peer.port.fail(handle);
