@@ -65,21 +65,22 @@ export class Afterlife {
   /** Takes over a job that has left everything else behind, and what the ledger is to know of its end. */
   receive(job: Job, fate: Fate, reason: DeathReason, said: Uint8Array | undefined): void {
     const detail = said === undefined ? '' : beginningOf(said);
+    this.#parts.ledger?.forgetChanges(job);
     if (fate === 'moved') this.#move(job, reason, detail);
-    else this.#bury(toDead(job, reason, detail, this.#parts.now()), job);
+    else this.#bury(toDead(job, reason, detail, this.#parts.now()));
   }
 
   /** The store has a dead letter: what it takes the place of may go. */
   moved({ policy }: Job): void {
     if (policy?.replaces === undefined) return;
-    this.#parts.ledger?.doneNumber(policy.replaces);
+    this.#parts.ledger?.doneNumber(policy.replaces.number);
     policy.replaces = undefined;
   }
 
   /** The store did not take a job, so that it cannot be among its dead either. */
   notStored(job: Job): void {
     if (isOver(job)) this.#dead?.delete(job.number);
-    else if (job.policy?.replaces !== undefined) this.#notMoved(job);
+    else if (job.policy?.replaces !== undefined && this.#dead !== undefined) this.#notMoved(job);
   }
 
   /** A dead job of an earlier server. */
@@ -134,8 +135,8 @@ export class Afterlife {
     }
   }
 
-  #bury(dead: DeadJob, job?: Job): void {
-    if (dead.payload === undefined) this.#parts.ledger?.bury(job, toStoredChange(dead));
+  #bury(dead: DeadJob): void {
+    if (dead.payload === undefined) this.#parts.ledger?.bury(toStoredChange(dead));
     this.#dead?.add(dead);
     this.purge();
   }
@@ -143,11 +144,17 @@ export class Afterlife {
   /** The store did not take a dead letter: what it should replace is there, and is kept as dead if such are kept. */
   #notMoved({ policy, uniqueId, priority, reducer }: Job): void {
     const { origin, replaces } = policy ?? {};
-    if (origin === undefined || replaces === undefined || this.#dead === undefined) return;
-    const { functionName, detail, attempts } = origin;
+    if (origin === undefined || replaces === undefined || !isStored(replaces)) return;
+    const { number, fn, retries: attempts } = replaces;
     this.#bury({
-      ...{ number: replaces, functionName, uniqueId, priority, reducer, detail, attempts },
-      ...{ reason: origin.reason, diedAtMs: this.#parts.now(), payload: undefined, extra: '' },
+      ...{ number, functionName: fn.name, uniqueId, priority, reducer, attempts },
+      ...{
+        reason: origin.reason,
+        detail: origin.detail,
+        diedAtMs: this.#parts.now(),
+        payload: undefined,
+        extra: '',
+      },
     });
   }
 
@@ -164,9 +171,14 @@ export class Afterlife {
     const target = useFunction(policy?.rules.deadLetterTo ?? '');
     const letter = new Job(jobs.takeNumber(), target, uniqueId, payload, priority, true, reducer);
     letter.policy = JobPolicy.of(target.rules, undefined, now(), origin);
-    if (job.commit !== undefined && letter.policy !== undefined) letter.policy.replaces = job.number;
+    if (job.commit !== undefined && letter.policy !== undefined) letter.policy.replaces = job;
     admit(letter);
   }
+}
+
+/** What was to become durable when the job ended may have been refused since. */
+function isStored({ commit }: Job): boolean {
+  return commit === 'stored' || (typeof commit === 'object' && commit.outcome === 'stored');
 }
 
 /** As much as is kept; not cut within a character of UTF-8. */

@@ -42,8 +42,8 @@ export class JobPolicy {
   expiresAtMs: number | undefined;
   /** Goes off when it expires; only while it waits. */
   expiry: Alarm<Job> | undefined = undefined;
-  /** The stored job that this one takes the place of, once it is stored itself. */
-  replaces: number | undefined = undefined;
+  /** The job that this one takes the place of in the store, once it is stored itself. */
+  replaces: Job | undefined = undefined;
 
   private constructor(
     rules: OwnRules,

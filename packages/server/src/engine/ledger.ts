@@ -83,9 +83,14 @@ export class Ledger {
   /** A job that is kept is over. */
   done(job: Job): void {
     if (this.#isSealed) return;
+    this.forgetChanges(job);
+    this.doneNumber(job.number);
+  }
+
+  /** What has changed about a job does not matter any more. */
+  forgetChanges(job: Job): void {
     this.#changes.delete(job);
     this.#owedChanges.delete(job);
-    this.doneNumber(job.number);
   }
 
   /** A job that is kept, and that nobody has in memory any more, is over. */
@@ -96,12 +101,8 @@ export class Ledger {
   }
 
   /** A job that is kept will not run again, and stays. */
-  bury(job: Job | undefined, death: StoredChange): void {
+  bury(death: StoredChange): void {
     if (this.#isSealed) return;
-    if (job !== undefined) {
-      this.#changes.delete(job);
-      this.#owedChanges.delete(job);
-    }
     this.#deaths.set(death.number, death);
     this.#wanted();
   }

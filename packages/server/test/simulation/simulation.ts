@@ -355,7 +355,8 @@ export class Simulation {
     }
     for (const peer of [...this.#clients, ...this.#workers]) this.#engine.disconnect(peer);
     this.#workers = [this.#newWorker(this.#engine)];
-    this.#pass(10_000);
+    // Longer than the clock may have gone back.
+    this.#pass(60_000);
     while (
       this.#underWay !== undefined ||
       this.#ledger.hasWork ||
