@@ -281,7 +281,7 @@ function serverOf({ attempts, settings }: Submission): string | undefined {
 }
 
 function noRules(server: string): UnsupportedError {
-  const what = 'serverRetry, ttlMs, deadline or delayMs';
+  const what = 'serverRetry, ttlMs, deadline, delayMs or keepResult';
   const message = `${server} does not know the extension x-submit, which ${what} needs; nothing was submitted`;
   return new UnsupportedError(server, 'x-submit', undefined, message);
 }

@@ -52,6 +52,16 @@ export interface JobRules {
   readonly deadline?: Date;
   /** How long the job waits before it may run, in milliseconds by the server's clock. @defaultValue 0 */
   readonly delayMs?: number;
+  /** Whether the server keeps the result of the job when it is over, see `client.result()`. @defaultValue as the server has it */
+  readonly keepResult?: KeepResult;
+}
+
+/** How the server keeps the result of a job. */
+export interface KeepResult {
+  /** For how long, in milliseconds. @defaultValue 3_600_000 */
+  readonly ttlMs?: number | undefined;
+  /** How large it may be, in bytes, at most 1 MiB. @defaultValue 64 KiB */
+  readonly maxBytes?: number | undefined;
 }
 
 const ms = z.number().min(0);
@@ -79,6 +89,7 @@ export const jobRulesShape = {
   ttlMs: z.number().positive().optional(),
   deadline: z.date().optional(),
   delayMs: ms.optional(),
+  keepResult: z.strictObject({ ttlMs: ms.optional(), maxBytes: ms.optional() }).optional(),
 };
 
 /** The rules among the options of a job, as the server reads them; undefined when there are none. */
@@ -87,8 +98,8 @@ export function toWireRules(
     readonly [K in keyof JobRules]?: JobRules[K] | undefined;
   },
 ): object | undefined {
-  const { serverRetry: retry, ttlMs, deadline, delayMs } = given;
-  const rules = { retry, ttlMs, deadlineMs: deadline?.getTime(), delayMs };
+  const { serverRetry: retry, ttlMs, deadline, delayMs, keepResult } = given;
+  const rules = { retry, ttlMs, deadlineMs: deadline?.getTime(), delayMs, keepResult };
   return Object.values(rules).every((value) => value === undefined) ? undefined : rules;
 }
 
@@ -99,7 +110,7 @@ export function withRules(packet: SubmitPacket, rules: object, priority: Priorit
   let options: object = { ...rules, background, priority };
   if (packet.type === 'SUBMIT_JOB_SCHED')
     throw new InvalidArgumentError(
-      'schedule(): serverRetry, ttlMs, deadline and delayMs are for single jobs',
+      'schedule(): serverRetry, ttlMs, deadline, delayMs and keepResult are for single jobs',
     );
   if (packet.type === 'SUBMIT_JOB_EPOCH')
     options = { ...rules, background: true, runAtMs: Number(packet.epoch) * 1000 };

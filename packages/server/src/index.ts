@@ -10,6 +10,7 @@ export type {
   BackoffOptions,
   DeadOptions,
   FunctionOptions,
+  KeepResultOptions,
   ServerRetryOptions,
 } from './job-rules-options.ts';
 export type { LimitCounters, LimitName } from './net/limit-log.ts';

@@ -73,6 +73,29 @@ export interface FunctionOptions {
    * @defaultValue none
    */
   readonly deadLetterTo?: string | undefined;
+  /**
+   * Keeps the results of its jobs when they are over, for `client.result()`; with a store, those of background jobs also
+   * over restarts.
+   *
+   * @defaultValue not kept, as in gearmand
+   */
+  readonly keepResult?: KeepResultOptions | undefined;
+}
+
+/** How the results of jobs are kept. All results together take at most the limit `maxResultBytes`; the oldest go first. */
+export interface KeepResultOptions {
+  /**
+   * For how long, in milliseconds from the end of the job.
+   *
+   * @defaultValue 3_600_000: an hour
+   */
+  readonly ttlMs?: number | undefined;
+  /**
+   * How large a result may be, in bytes, at most 1 MiB. Of a larger one it is known only that the job completed.
+   *
+   * @defaultValue 64 KiB
+   */
+  readonly maxBytes?: number | undefined;
 }
 
 /** Which background jobs that failed for good are kept. */
@@ -125,6 +148,12 @@ const retrySchema = z.strictObject({
 export const jobRulesShape = {
   retry: retrySchema.optional(),
   ttlMs: milliseconds.min(1).optional(),
+  keepResult: z
+    .strictObject({
+      ttlMs: milliseconds.min(1).default(3_600_000),
+      maxBytes: z.int().min(0).max(MIB).default(65_536),
+    })
+    .optional(),
 };
 
 const functionSchema: z.ZodType<JobRules, FunctionOptions> = z.strictObject({

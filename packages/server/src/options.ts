@@ -151,6 +151,12 @@ export interface ServerLimits {
    */
   readonly maxOutputBytes?: number | undefined;
   /**
+   * Memory of all results that are kept, in bytes; see `functions`. The oldest go first.
+   *
+   * @defaultValue 64 MiB
+   */
+  readonly maxResultBytes?: number | undefined;
+  /**
    * Bytes waiting to be read by a peer at which the server stops reading from that peer, and from the workers that send
    * it more, until it has read.
    *
@@ -360,6 +366,7 @@ const limitsSchema: z.ZodType<CheckedLimits, ServerLimits> = z.strictObject({
   maxScheduleBytes: count.default(64 * 1024),
   maxInputBytes: count.default(128 * MIB),
   maxOutputBytes: count.default(256 * MIB),
+  maxResultBytes: count.default(64 * MIB),
   outboxSoftBytes: count.default(8 * MIB),
   outboxHardBytes: count.default(64 * MIB),
   messageTimeoutMs: milliseconds.default(30_000),

@@ -32,6 +32,7 @@ import {
   parseServerOptions,
   type ServerOptions,
 } from './options.ts';
+import { ResultDesk } from './result-desk.ts';
 import type { ServerEvent } from './server-events.ts';
 import { ServerObserver } from './server-observer.ts';
 import type { ServerStats } from './server-stats.ts';
@@ -91,6 +92,7 @@ export class Server extends TypedEmitter<ServerEvent> {
     this.#context = {
       engine: this.#engine,
       deadLetters: new DeadLetters(this.#engine, store),
+      results: new ResultDesk(this.#engine, clock),
       turn: new Turn(() => this.#afterTurn()),
       watch: new ProgressWatch(clock),
       congestion: new Congestion(),
@@ -211,6 +213,8 @@ export class Server extends TypedEmitter<ServerEvent> {
       runningJobs: engine.runningCount,
       schedules: engine.schedules.size,
       sleepingWorkers: engine.sleeperCount,
+      keptResults: engine.results.size,
+      droppedResults: engine.results.dropped,
       deadJobs: engine.afterlife.dead?.size ?? 0,
       droppedDeadJobs: engine.afterlife.dropped,
       queueBytes: engine.sizeBytes,
@@ -252,6 +256,7 @@ export class Server extends TypedEmitter<ServerEvent> {
     await Promise.all(closed);
     this.#engineTimer.stop();
     this.#context.watch.stop();
+    this.#context.results.close();
     await this.#durability?.close();
     this.#state = 'closed';
     this.emit({ type: 'closed' });

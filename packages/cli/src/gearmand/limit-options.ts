@@ -29,6 +29,7 @@ const LIMITS: { readonly [K in keyof Required<ServerLimits>]: Limit } = {
   maxScheduleBytes: bytes('largest payload of a schedule', '64 KiB'),
   maxInputBytes: bytes('unfinished messages of all connections; past it they are read one by one', '128 MiB'),
   maxOutputBytes: bytes('output that waits for all peers; past it those with the most are closed', '256 MiB'),
+  maxResultBytes: bytes('memory of all results that are kept; the oldest go first', '64 MiB'),
   outboxSoftBytes: bytes('output that waits for a peer, past which it and its workers have to wait', '8 MiB'),
   outboxHardBytes: bytes('output that waits for a peer, past which it is disconnected', '64 MiB'),
   messageTimeoutMs: milliseconds('how long a message may take to arrive', '30000'),

@@ -41,6 +41,7 @@ const GOOD: Readonly<Record<string, readonly [text: string, value: unknown][]>> 
   'max-queue-bytes': [['4294967296', 4_294_967_296]],
   'max-input-bytes': [['1', 1]],
   'max-output-bytes': [['1', 1]],
+  'max-result-bytes': [['1', 1]],
   'outbox-soft-bytes': [['1', 1]],
   'outbox-hard-bytes': [['1', 1]],
   'message-timeout-ms': [['0', 0]],

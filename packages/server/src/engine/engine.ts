@@ -17,6 +17,7 @@ import { keepPayload } from './payload.ts';
 import { NOBODY, Peer, type PeerPort } from './peer.ts';
 import { Registrations } from './registrations.ts';
 import { Reports } from './reports.ts';
+import { Results } from './results.ts';
 import { Schedules } from './schedules.ts';
 import type { RegisterRefusal, Submission, SubmitRefusal } from './submission.ts';
 import { Submissions } from './submissions.ts';
@@ -50,6 +51,8 @@ export interface EngineOptions {
   readonly rulesOf?: RulesOf | undefined;
   /** How many background jobs that have failed for good are kept; undefined: none. */
   readonly dead?: DeadLimits | undefined;
+  /** Memory of all results that are kept. */
+  readonly maxResultBytes?: number | undefined;
   /** From 0 to 1. */
   readonly random?: (() => number) | undefined;
 }
@@ -73,6 +76,8 @@ export class Engine {
   readonly schedules: Schedules;
   /** Background jobs that have failed for good. */
   readonly afterlife: Afterlife;
+  /** Results of jobs that are over. */
+  readonly results: Results;
   readonly #maxFunctionsPerConnection: number;
   readonly #ledger: Ledger | undefined;
   readonly #functions: FunctionTable;
@@ -110,6 +115,7 @@ export class Engine {
       admit: (job) => this.#life.admit(job),
       revive: (job) => this.#life.revive(job),
     });
+    this.results = new Results(options.maxResultBytes ?? 0, ledger, () => clock.now());
     this.#life = new JobLife({
       functions: this.#functions,
       jobs: this.#jobs,
@@ -121,6 +127,7 @@ export class Engine {
       jobRetries: options.jobRetries,
       requeue: options.requeue,
       afterlife: this.afterlife,
+      results: this.results,
       random: options.random ?? Math.random,
     });
     this.#registrations = new Registrations(this.#functions, this.#turns, this.#wakeUps, this.#effort);
@@ -357,6 +364,7 @@ export class Engine {
     if (key.startsWith(PAUSED_SETTING))
       this.#functions.pause(this.#functions.restore(key.slice(PAUSED_SETTING.length)));
     if (key.startsWith(MAX_QUEUE_SETTING)) this.#restoreMaxQueue(key, value);
+    this.results.restore(key, value);
     return this.schedules.restore(key, value);
   }
 
@@ -401,11 +409,9 @@ export class Engine {
   /** In how many milliseconds {@link advance} has something to do; undefined for nothing. */
   nextDelayMs(): number | undefined {
     if (this.#departures.pending) return 0;
-    const delayMs = this.#timers.nextDelayMs(this.#wakeUps.nextAt, this.afterlife.nextAtMs);
-    const scheduleMs = this.schedules.nextDelayMs();
-    return delayMs === undefined || scheduleMs === undefined
-      ? (delayMs ?? scheduleMs)
-      : Math.min(delayMs, scheduleMs);
+    const wallAt = earlier(this.afterlife.nextAtMs, this.results.nextAtMs);
+    const delayMs = this.#timers.nextDelayMs(this.#wakeUps.nextAt, wallAt);
+    return earlier(delayMs, this.schedules.nextDelayMs());
   }
 
   /** Does what is due by now. */
@@ -415,6 +421,7 @@ export class Engine {
     this.schedules.advance();
     this.#life.expire();
     this.afterlife.purge();
+    this.results.purge();
     this.#life.timeOut();
     this.#wakeUps.advance();
   }
@@ -462,4 +469,8 @@ export class Engine {
   get steps(): number {
     return this.#effort.steps;
   }
+}
+
+function earlier(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
 }

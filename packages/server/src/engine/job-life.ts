@@ -7,6 +7,7 @@ import type { JobTimers } from './job-timers.ts';
 import { isOver, type Ledger } from './ledger.ts';
 import type { EngineObserver, JobEnd, RequeueReason } from './observer.ts';
 import type { Peer } from './peer.ts';
+import type { Results } from './results.ts';
 import { type AttemptFailure, delayMsAfter } from './retry-policy.ts';
 import type { WakeUps } from './wake-ups.ts';
 import type { Watchers } from './watchers.ts';
@@ -28,6 +29,7 @@ export interface JobLifeParts {
   /** Where a job goes that comes back from a worker. */
   readonly requeue: 'head' | 'tail';
   readonly afterlife: Afterlife;
+  readonly results: Results;
   /** From 0 to 1, for the jitter of delays. */
   readonly random: () => number;
 }
@@ -44,6 +46,7 @@ export class JobLife {
   readonly #jobRetries: number;
   readonly #where: 'head' | 'tail';
   readonly #afterlife: Afterlife;
+  readonly #results: Results;
   readonly #random: () => number;
   #lastOrder = 0;
   #firstOrder = 0;
@@ -60,6 +63,7 @@ export class JobLife {
     this.#jobRetries = parts.jobRetries;
     this.#where = parts.requeue;
     this.#afterlife = parts.afterlife;
+    this.#results = parts.results;
     this.#random = parts.random;
   }
 
@@ -305,12 +309,12 @@ export class JobLife {
     }
   }
 
-  /** A worker is through with a job. @param said what it said of a failure */
+  /** A worker is through with a job. @param said its result, or what it said of a failure */
   finish(job: Job, how: 'complete' | 'fail' | 'exception', said?: Uint8Array): void {
     if (job.state === 'cancelled') {
       this.#forget(job);
     } else if (how === 'complete') {
-      this.end(job, how);
+      this.end(job, how, undefined, said);
     } else {
       job.retries++;
       this.end(job, how, how, said);
@@ -325,6 +329,7 @@ export class JobLife {
     const fate = reason === undefined ? undefined : this.#afterlife.fateOf(job);
     if (fate === undefined && job.commit !== undefined) this.#ledger?.done(job);
     this.#observer?.jobEnded(job, how, fate);
+    if (job.policy !== undefined) this.#results.keep(job, how, said);
     this.#forget(job);
     if (reason !== undefined && fate !== undefined) this.#afterlife.receive(job, fate, reason, said);
     this.#functions.noteUse(job.fn);
@@ -343,6 +348,7 @@ export class JobLife {
     this.#jobs.freeUniqueId(job);
     if (job.commit !== undefined) this.#ledger?.done(job);
     this.#observer?.jobEnded(job, 'cancelled', undefined);
+    if (job.policy !== undefined) this.#results.keep(job, 'cancelled', undefined);
     this.#functions.noteUse(job.fn);
     // libgearman's worker gives up when an ERROR comes where it expects the answer to its next GRAB_JOB, so the
     // job stays known until its worker is through with it.

@@ -1,6 +1,7 @@
 import type { Alarm } from './alarm-heap.ts';
 import type { DeathReason } from './dead-set.ts';
 import type { Job } from './job.ts';
+import type { KeepRules } from './results.ts';
 import type { RetryPolicy } from './retry-policy.ts';
 
 /** What is said of the jobs of a function, or of one job, beyond the protocol. */
@@ -10,6 +11,8 @@ export interface JobRules {
   readonly ttlMs?: number | undefined;
   /** A background job that fails for good goes on as a job of this function. A byte string. */
   readonly deadLetterTo?: string | undefined;
+  /** Its result is kept when it is over. */
+  readonly keepResult?: KeepRules | undefined;
 }
 
 /** What is said of the jobs of a function, by its name. */

@@ -50,7 +50,7 @@ export class Reports {
     const job = this.#reportedJob(peer, handle);
     if (job === undefined) return false;
     for (let to = job.watchers; to !== undefined; to = to.nextOfJob) to.peer.port.complete(handle, data);
-    this.#life.finish(job, 'complete');
+    this.#life.finish(job, 'complete', data);
     return true;
   }
 

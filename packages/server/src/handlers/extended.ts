@@ -8,6 +8,8 @@ import { submit } from './submit.ts';
 import { report } from './work.ts';
 
 const PRIORITIES = { high: HIGH, normal: NORMAL, low: LOW } as const;
+/** Whoever wants to wait longer asks again. */
+const LONGEST_RESULT_WAIT_MS = 600_000;
 const moment = z.number().min(0);
 
 const submitSchema = z.strictObject({
@@ -33,6 +35,16 @@ const failSchema = z.strictObject({
     .optional(),
 });
 
+const resultSchema = z.object({
+  waitMs: z.number().min(0).max(LONGEST_RESULT_WAIT_MS).catch(0),
+  /** Comes back behind the state, so that whoever asks twice can tell the answers apart. */
+  tag: z
+    .string()
+    .max(32)
+    .regex(/^[!-~]*$/)
+    .catch(''),
+});
+
 /** The options of a packet, checked; or undefined when the peer has been told what is wrong with them. */
 function readOptions<T>(session: Session, text: string, schema: z.ZodType<T>): T | undefined {
   const options = decodeOptions(text);
@@ -48,9 +60,9 @@ function readOptions<T>(session: Session, text: string, schema: z.ZodType<T>): T
 export function submitWith(session: Session, packet: Packet<'SUBMIT_JOB_WITH'>): void {
   const options = readOptions(session, packet.options, submitSchema);
   if (options === undefined) return;
-  const { background, priority, reducer, delayMs, retry, ttlMs, deadlineMs } = options;
+  const { background, priority, reducer, delayMs, retry, ttlMs, deadlineMs, keepResult } = options;
   const { runAtMs = delayMs === undefined ? 0 : session.context.clock.now() + delayMs } = options;
-  const rules: OwnRules = definedOnly({ retry, ttlMs, deadlineMs });
+  const rules: OwnRules = definedOnly({ retry, ttlMs, deadlineMs, keepResult });
   submit(session, packet, PRIORITIES[priority], background, runAtMs, reducer, rules);
 }
 
@@ -71,6 +83,12 @@ export function failWith(session: Session, packet: Packet<'WORK_FAIL_WITH'>): vo
     },
     SERVER_ERRORS.resultJobNotFound,
   );
+}
+
+/** Answered out of turn, when the result is there; so it is never answered with ERROR, which would be taken for another's. */
+export function getResult(session: Session, { handle, options }: Packet<'GET_RESULT'>): void {
+  const { data } = resultSchema.safeParse(decodeOptions(options));
+  session.context.results.ask({ session, handle, tag: data?.tag ?? '' }, data?.waitMs ?? 0);
 }
 
 /** What is undefined must not stand before what the function of a job says. */

@@ -1,6 +1,6 @@
 import type { PacketType, RequestType } from '@gearman/protocol';
 import { connectionHandlers } from './connection.ts';
-import { failWith, submitWith } from './extended.ts';
+import { failWith, getResult, submitWith } from './extended.ts';
 import { agreed } from './extensions.ts';
 import { grabHandlers } from './grab.ts';
 import type { Handler } from './handler.ts';
@@ -21,7 +21,7 @@ const REQUEST_HANDLERS: { readonly [T in RequestType]: Handler<T> } = {
   ...scheduleHandlers,
   SUBMIT_JOB_WITH: agreed('SUBMIT_JOB_WITH', 'x-submit', submitWith),
   WORK_FAIL_WITH: agreed('WORK_FAIL_WITH', 'x-attempts', failWith),
-  GET_RESULT: agreed('GET_RESULT', 'x-results'),
+  GET_RESULT: agreed('GET_RESULT', 'x-results', getResult),
 };
 
 /** The handler of a packet type; undefined for those that only servers send. */

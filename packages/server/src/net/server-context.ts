@@ -2,6 +2,7 @@ import type { Clock, Logger } from '@gearman/events';
 import type { DeadLetters } from '../dead-letters.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { CheckedLimits, LogLevel } from '../options.ts';
+import type { ResultDesk } from '../result-desk.ts';
 import type { Congestion } from './congestion.ts';
 import type { InputBudget } from './input-budget.ts';
 import type { LimitLog, LimitName } from './limit-log.ts';
@@ -14,6 +15,7 @@ import type { Turn } from './turn.ts';
 export interface ServerContext {
   readonly engine: Engine;
   readonly deadLetters: DeadLetters;
+  readonly results: ResultDesk;
   readonly turn: Turn;
   readonly watch: ProgressWatch;
   readonly congestion: Congestion;
