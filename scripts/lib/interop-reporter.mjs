@@ -10,6 +10,7 @@ const DEBIAN_PACKAGES = [
   'php-gearman',
   'libgearman-client-perl',
   'redis-server',
+  'postgresql',
 ];
 
 /** @typedef {{ moduleId: string, children: { allTests(): Iterable<{ fullName: string, result(): { state: string } }> } }} Module */

@@ -20,7 +20,9 @@ import { type PollSource, pollSnapshots, type Snapshot } from './poll.ts';
 import {
   type JobsReport,
   joinRows,
+  type PausedReport,
   type PriorityReport,
+  type SchedulesReport,
   type StatusReport,
   sumPriorities,
   sumStatus,
@@ -171,19 +173,73 @@ export class Admin extends TypedEmitter<AdminEvent> {
    * servers give the same handles
    * @returns a promise that also rejects with `ERR_GEARMAN_NOT_FOUND`
    */
-  async cancelJob(job: JobRef | string, options: CallOptions = {}): Promise<void> {
-    const { servers, call } = this.#select('cancelJob()', options);
-    const isReference = job instanceof JobRef || job.includes('//');
-    const { server, handle } = isReference
-      ? JobRef.parse(String(job))
-      : { server: servers.length === 1 ? servers[0]?.server : undefined, handle: toJobHandle(job) };
-    if (server === undefined) {
-      throw new InvalidArgumentError(
-        `several servers may have a job "${handle}"; give a reference, host:port//handle, or the option servers`,
-      );
-    }
-    const [one] = selectServers(this.#servers, server);
-    await one?.cancelJob(handle, call);
+  cancelJob(job: JobRef | string, options: CallOptions = {}): Promise<void> {
+    return this.#one('cancelJob()', 'job', job, options, (server, handle, call) =>
+      server.cancelJob(handle, call),
+    );
+  }
+
+  /** Every schedule, with its next run. Only our server has them. */
+  async schedules(options: CallOptions = {}): Promise<SchedulesReport> {
+    const report = await this.#all('schedules()', options, (server, call) => server.schedules(call));
+    return { schedules: joinRows(report.answers), ...report };
+  }
+
+  /**
+   * Ends a schedule. Jobs that it has submitted stay.
+   *
+   * @param schedule as a job in {@link cancelJob}
+   * @returns a promise that also rejects with `ERR_GEARMAN_NOT_FOUND`, as do those of the three calls below
+   */
+  cancelSchedule(schedule: JobRef | string, options: CallOptions = {}): Promise<void> {
+    return this.#one('cancelSchedule()', 'schedule', schedule, options, (server, handle, call) =>
+      server.cancelSchedule(handle, call),
+    );
+  }
+
+  /** Lets a schedule rest until it is resumed. */
+  pauseSchedule(schedule: JobRef | string, options: CallOptions = {}): Promise<void> {
+    return this.#one('pauseSchedule()', 'schedule', schedule, options, (server, handle, call) =>
+      server.pauseSchedule(handle, call),
+    );
+  }
+
+  /** Lets a schedule go on. What it would have done meanwhile is not made up for. */
+  resumeSchedule(schedule: JobRef | string, options: CallOptions = {}): Promise<void> {
+    return this.#one('resumeSchedule()', 'schedule', schedule, options, (server, handle, call) =>
+      server.resumeSchedule(handle, call),
+    );
+  }
+
+  /**
+   * Runs a schedule once more, now, whether it is paused or not. It goes on as before.
+   *
+   * @returns a promise that also rejects with `ERR_GEARMAN_SERVER` when there is no job: that of an earlier run has not
+   * ended (`SCHEDULE_OVERLAPS`), or the queue is full
+   */
+  runNow(schedule: JobRef | string, options: CallOptions = {}): Promise<void> {
+    return this.#one('runNow()', 'schedule', schedule, options, (server, handle, call) =>
+      server.runNow(handle, call),
+    );
+  }
+
+  /**
+   * Has a function hand out no jobs until it is resumed, also after a restart of a server that keeps jobs. Those that run
+   * go on, and new ones are accepted. Only our server can do so.
+   */
+  pause(functionName: string, options: CallOptions = {}): Promise<PerServer<void>> {
+    return this.#all('pause()', options, (server, call) => server.pause(functionName, call));
+  }
+
+  /** Has a function hand out jobs again. Servers may also fail with `ERR_GEARMAN_NOT_FOUND`. */
+  resume(functionName: string, options: CallOptions = {}): Promise<PerServer<void>> {
+    return this.#all('resume()', options, (server, call) => server.resume(functionName, call));
+  }
+
+  /** The functions that are paused. */
+  async paused(options: CallOptions = {}): Promise<PausedReport> {
+    const report = await this.#all('paused()', options, (server, call) => server.paused(call));
+    return { functionNames: [...new Set(joinRows(report.answers))].sort(), ...report };
   }
 
   /**
@@ -273,6 +329,28 @@ export class Admin extends TypedEmitter<AdminEvent> {
   ): { readonly servers: readonly ServerAdmin[]; readonly call: ServerCallOptions } {
     const { servers, ...call } = parseCallOptions(options, where);
     return { servers: selectServers(this.#servers, servers), call };
+  }
+
+  /** Does something with a job or a schedule, on the server that has it. */
+  async #one(
+    where: string,
+    what: string,
+    which: JobRef | string,
+    options: CallOptions,
+    act: (server: ServerAdmin, handle: string, call: ServerCallOptions) => Promise<void>,
+  ): Promise<void> {
+    const { servers, call } = this.#select(where, options);
+    const isReference = which instanceof JobRef || which.includes('//');
+    const { server, handle } = isReference
+      ? JobRef.parse(String(which))
+      : { server: servers.length === 1 ? servers[0]?.server : undefined, handle: toJobHandle(which) };
+    if (server === undefined) {
+      throw new InvalidArgumentError(
+        `several servers may have a ${what} "${handle}"; give a reference, host:port//handle, or the option servers`,
+      );
+    }
+    const [one] = selectServers(this.#servers, server);
+    if (one !== undefined) await act(one, handle, call);
   }
 
   async #all<T>(

@@ -17,7 +17,9 @@ export type { Answer, PerServer } from './per-server.ts';
 export type { Snapshot } from './poll.ts';
 export type {
   JobsReport,
+  PausedReport,
   PriorityReport,
+  SchedulesReport,
   StatusReport,
   UniqueJobsReport,
   WorkersReport,
@@ -28,6 +30,7 @@ export {
   JobInfo,
   PriorityStatus,
   ProcessId,
+  ScheduleInfo,
   UniqueJobInfo,
   Verbosity,
   Version,
@@ -41,8 +44,10 @@ export {
   type Origin,
   parseDeadJobs,
   parseJobs,
+  parsePaused,
   parsePid,
   parsePriorityStatus,
+  parseSchedules,
   parseStatus,
   parseUniqueJobs,
   parseVerbosity,

@@ -9,6 +9,7 @@ import {
   JobInfo,
   PriorityStatus,
   ProcessId,
+  ScheduleInfo,
   UniqueJobInfo,
   Verbosity,
   Version,
@@ -88,6 +89,32 @@ export function parseUniqueJobs(lines: readonly string[], origin: Origin): Uniqu
   );
 }
 
+/** Reads the answer to `show schedules`. */
+export function parseSchedules(lines: readonly string[], origin: Origin): ScheduleInfo[] {
+  return listOf(lines, origin).map((line) => {
+    const [handle, functionName, cron, timeZone, next = '', last = '', state, runs, uniqueId] =
+      line.split('\t');
+    const value = {
+      server: origin.server,
+      handle,
+      functionName: toName(functionName),
+      cron: toName(cron),
+      timeZone,
+      nextRun: toTime(next),
+      lastRun: toTime(last),
+      state,
+      runs: Number(runs),
+      uniqueId: toName(uniqueId),
+    };
+    return check(ScheduleInfo, value, line, origin);
+  });
+}
+
+/** Reads the answer to `show paused`. */
+export function parsePaused(lines: readonly string[], origin: Origin): string[] {
+  return listOf(lines, origin).map((line) => toName(line));
+}
+
 /** Reads the answer to `dead list`. */
 export function parseDeadJobs(lines: readonly string[], origin: Origin): DeadJobInfo[] {
   return listOf(lines, origin).map((line) => {
@@ -144,7 +171,7 @@ export function isError(line: string): boolean {
 /** What a line that begins with `ERR` means. */
 export function toError(line: string, { server, command }: Origin): GearmanError {
   const [, code = '', text = ''] = /^ERR ?(\S*) ?(.*)$/s.exec(line) ?? [];
-  if (code.toUpperCase() === 'UNKNOWN_COMMAND') return new UnsupportedError(server, command);
+  if (/^UNKNOWN_(COMMAND|SHOW_ARGUMENTS)$/i.test(code)) return new UnsupportedError(server, command);
   // Codes are upper case, or lower case with an underscore; what has neither is a sentence.
   if (/^[A-Z_]+$/.test(code) || code.includes('_')) {
     return new ServerError(server, code, decodeText(text.replaceAll('+', ' ')));
@@ -187,6 +214,10 @@ function matchAll(lines: readonly string[], pattern: RegExp, origin: Origin): Re
 function toNumbers(texts: readonly string[]): [number, number, number, number] {
   const [a = 0, b = 0, c = 0, d = 0] = texts.map(Number);
   return [a, b, c, d];
+}
+
+function toTime(text: string): Date | null {
+  return text === '-' ? null : new Date(text);
 }
 
 const ESCAPE = /\\x([0-9a-fA-F]{2})/g;

@@ -1,5 +1,12 @@
 import type { Answer, PerServer } from './per-server.ts';
-import type { FunctionStatus, JobInfo, PriorityStatus, UniqueJobInfo, WorkerInfo } from './schemas.ts';
+import type {
+  FunctionStatus,
+  JobInfo,
+  PriorityStatus,
+  ScheduleInfo,
+  UniqueJobInfo,
+  WorkerInfo,
+} from './schemas.ts';
 
 /** The answer to {@link Admin.status}. */
 export interface StatusReport extends PerServer<readonly FunctionStatus[]> {
@@ -29,6 +36,18 @@ export interface JobsReport extends PerServer<readonly JobInfo[]> {
 export interface UniqueJobsReport extends PerServer<readonly UniqueJobInfo[]> {
   /** The jobs of all servers that answered. */
   readonly jobs: readonly UniqueJobInfo[];
+}
+
+/** The answer to {@link Admin.schedules}. */
+export interface SchedulesReport extends PerServer<readonly ScheduleInfo[]> {
+  /** The schedules of all servers that answered. */
+  readonly schedules: readonly ScheduleInfo[];
+}
+
+/** The answer to {@link Admin.paused}. */
+export interface PausedReport extends PerServer<readonly string[]> {
+  /** Functions that at least one server lets rest, by name. */
+  readonly functionNames: readonly string[];
 }
 
 type Answers<T> = readonly Answer<readonly T[]>[];

@@ -57,6 +57,28 @@ export interface UniqueJobInfo {
   readonly uniqueId: string;
 }
 
+/** What `show schedules` says about one schedule. */
+export interface ScheduleInfo {
+  /** The server that has it, as `host:port`. */
+  readonly server: string;
+  /** It begins with `S:`. */
+  readonly handle: string;
+  readonly functionName: string;
+  /** Five fields as cron has them, or six with the seconds in front; 0 is Sunday. */
+  readonly cron: string;
+  /** IANA name. */
+  readonly timeZone: string;
+  /** Null while it is paused. */
+  readonly nextRun: Date | null;
+  /** When it last submitted a job; null if it never did. */
+  readonly lastRun: Date | null;
+  readonly state: 'active' | 'paused';
+  /** Jobs it has submitted by itself. */
+  readonly runs: number;
+  /** Empty for a schedule without one. */
+  readonly uniqueId: string;
+}
+
 /** What `dead list` says about one background job that failed for good. */
 export interface DeadJobInfo {
   /** The server that has it, as `host:port`. */
@@ -111,6 +133,19 @@ export const JobInfo: z.ZodType<JobInfo> = z.strictObject({
 
 export const UniqueJobInfo: z.ZodType<UniqueJobInfo> = z.strictObject({
   server: z.string(),
+  uniqueId: z.string(),
+});
+
+export const ScheduleInfo: z.ZodType<ScheduleInfo> = z.strictObject({
+  server: z.string(),
+  handle: z.string().min(1),
+  functionName: z.string(),
+  cron: z.string().min(1),
+  timeZone: z.string().min(1),
+  nextRun: z.date().nullable(),
+  lastRun: z.date().nullable(),
+  state: z.enum(['active', 'paused']),
+  runs: count,
   uniqueId: z.string(),
 });
 

@@ -7,7 +7,7 @@ import {
   toFunctionName,
   toJobHandle,
 } from '@gearman/protocol';
-import { FunctionInUseError, NotFoundError } from './errors.ts';
+import { FunctionInUseError, NotFoundError, UnsupportedError } from './errors.ts';
 import { parseLimits, parseServerCallOptions, type QueueLimits, type ServerCallOptions } from './options.ts';
 import {
   type Origin,
@@ -15,8 +15,10 @@ import {
   parseDeadJobs,
   parseDone,
   parseJobs,
+  parsePaused,
   parsePid,
   parsePriorityStatus,
+  parseSchedules,
   parseStatus,
   parseUniqueJobs,
   parseVerbosity,
@@ -29,6 +31,7 @@ import type {
   FunctionStatus,
   JobInfo,
   PriorityStatus,
+  ScheduleInfo,
   UniqueJobInfo,
   Verbosity,
   WorkerInfo,
@@ -140,6 +143,51 @@ export class ServerAdmin {
     await this.#do('cancel job', [toWord(toJobHandle(handle))], refusals, options);
   }
 
+  /** See {@link Admin.schedules}. */
+  async schedules(options?: ServerCallOptions): Promise<readonly ScheduleInfo[]> {
+    return stripRows(await this.#ask('show schedules', [], parseSchedules, options), this.#prefix);
+  }
+
+  /** See {@link Admin.cancelSchedule}; here the handle alone names the schedule, as in those below. */
+  cancelSchedule(handle: string, options?: ServerCallOptions): Promise<void> {
+    return this.#doSchedule('cancel schedule', handle, options);
+  }
+
+  /** See {@link Admin.pauseSchedule}. */
+  pauseSchedule(handle: string, options?: ServerCallOptions): Promise<void> {
+    return this.#doSchedule('pause schedule', handle, options);
+  }
+
+  /** See {@link Admin.resumeSchedule}. */
+  resumeSchedule(handle: string, options?: ServerCallOptions): Promise<void> {
+    return this.#doSchedule('resume schedule', handle, options);
+  }
+
+  /** See {@link Admin.runNow}. */
+  runNow(handle: string, options?: ServerCallOptions): Promise<void> {
+    return this.#doSchedule('run schedule', handle, options);
+  }
+
+  /** See {@link Admin.paused}. */
+  async paused(options?: ServerCallOptions): Promise<readonly string[]> {
+    const names = await this.#ask('show paused', [], parsePaused, options);
+    return names.flatMap((name) => this.#prefix.strip(name) ?? []);
+  }
+
+  /** See {@link Admin.pause}. */
+  async pause(functionName: string, options?: ServerCallOptions): Promise<void> {
+    await this.#ask('pause function', [this.#word(functionName)], parseDone, options);
+  }
+
+  /** See {@link Admin.resume}. */
+  async resume(functionName: string, options?: ServerCallOptions): Promise<void> {
+    const refusals: Refusals = ({ serverText }) =>
+      /not found/i.test(serverText)
+        ? new NotFoundError(this.server, `function "${functionName}"`)
+        : undefined;
+    await this.#do('resume function', [this.#word(functionName)], refusals, options);
+  }
+
   /** See {@link DeadJobs.list}. */
   async deadJobs(
     functionName: string | undefined,
@@ -203,6 +251,19 @@ export class ServerAdmin {
     } catch (error) {
       throw (error instanceof ServerError && refusals(error)) || error;
     }
+  }
+
+  async #doSchedule(
+    command: 'cancel schedule' | 'pause schedule' | 'resume schedule' | 'run schedule',
+    handle: string,
+    options?: ServerCallOptions,
+  ): Promise<void> {
+    const refusals: Refusals = ({ serverCode }) => {
+      if (serverCode === 'UNKNOWN_SCHEDULE') return new NotFoundError(this.server, `schedule ${handle}`);
+      // What gearmand says of anything but a job that is to be cancelled.
+      return serverCode === 'UNKNOWN_ERROR' ? new UnsupportedError(this.server, command) : undefined;
+    };
+    await this.#do(command, [toWord(toJobHandle(handle))], refusals, options);
   }
 
   async #doDead(

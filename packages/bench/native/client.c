@@ -1,5 +1,5 @@
 /*
- * A client of libgearman that keeps WINDOW jobs of `echo` in flight: client PORT JOBS WINDOW WARM_UP_JOBS rolling|batches.
+ * A client of libgearman that keeps WINDOW jobs of `echo` in flight: client PORT WINDOW WARM_UP_MS MS rolling|batches.
  * `rolling` adds a task whenever one completes, `batches` adds WINDOW tasks whenever all have.
  * Each result is compared with what was sent. One line of JSON says how it went.
  */
@@ -20,7 +20,8 @@ typedef struct {
 
 static gearman_client_st client;
 static slot_t slots[MAX_WINDOW];
-static long added, completed, wrong, goal;
+static long added, completed, wrong;
+static double until_ms;
 static bool rolling;
 
 static double now_ms(void) {
@@ -55,14 +56,14 @@ static gearman_return_t on_complete(gearman_task_st *task) {
       memcmp(gearman_task_data(task), slot->payload, PAYLOAD_BYTES) != 0)
     wrong++;
   completed++;
-  if (rolling && added < goal) add(slot);
+  if (rolling && now_ms() < until_ms) add(slot);
   return GEARMAN_SUCCESS;
 }
 
-static void run(long jobs, int window) {
-  goal = added + jobs;
-  while (completed < goal) {
-    for (int i = 0; i < window && added < goal; i++) add(&slots[i]);
+static void run(double ms, int window) {
+  until_ms = now_ms() + ms;
+  while (now_ms() < until_ms) {
+    for (int i = 0; i < window; i++) add(&slots[i]);
     if (gearman_failed(gearman_client_run_tasks(&client))) {
       fprintf(stderr, "%s\n", gearman_client_error(&client));
       exit(1);
@@ -72,18 +73,18 @@ static void run(long jobs, int window) {
 
 int main(int argc, char **argv) {
   if (argc != 6) return 2;
-  long jobs = atol(argv[2]);
-  int window = atoi(argv[3]);
+  int window = atoi(argv[2]);
   if (window < 1 || window > MAX_WINDOW) return 2;
   rolling = strcmp(argv[5], "rolling") == 0;
   if (gearman_client_create(&client) == NULL) return 2;
   gearman_client_add_options(&client, GEARMAN_CLIENT_FREE_TASKS);
   gearman_client_add_server(&client, "127.0.0.1", (in_port_t)atoi(argv[1]));
   gearman_client_set_complete_fn(&client, on_complete);
-  run(atol(argv[4]), window);
+  run(atof(argv[3]), window);
+  long before = completed;
   double started = now_ms(), cpu_before = cpu_ms();
-  run(jobs, window);
-  printf("{\"jobs\":%ld,\"elapsedMs\":%.1f,\"cpuMs\":%.1f,\"wrong\":%ld}\n", jobs, now_ms() - started,
+  run(atof(argv[4]), window);
+  printf("{\"jobs\":%ld,\"elapsedMs\":%.1f,\"cpuMs\":%.1f,\"wrong\":%ld}\n", completed - before, now_ms() - started,
          cpu_ms() - cpu_before, wrong);
   gearman_client_free(&client);
   return 0;

@@ -35,6 +35,7 @@ import {
   parseClientOptions,
 } from './options.ts';
 import type { Schedule } from './schedule.ts';
+import type { ScheduleOptions } from './schedule-options.ts';
 
 /**
  * Builds a client. It connects in the background, and again whenever it has to; an unreachable server is never an
@@ -124,30 +125,36 @@ export class Client<R = NoContracts, D extends Carried = CarriedBytes> extends J
   }
 
   /**
-   * Has the server submit a background job again and again. Otherwise as {@link submitBackground}.
+   * Has the server submit a background job again and again, until {@link cancel} ends it.
    *
-   * Needs a server that can do so: gearmand cannot, and gives `ERR_GEARMAN_UNSUPPORTED`.
+   * The same call made twice makes one schedule, so that a program may say at every start what it wants. With a `uniqueId`
+   * of its own, a schedule takes the place of the one of the same function that has it: say so where times or data may
+   * change. `generateUnique: false` makes one schedule per call.
    *
-   * @param schedule five fields, each a number or any: `{ hour: 3, dow: 'mon' }`, or the cron line `'0 3 * * mon'`, where
-   * the protocol has no place for ranges, lists and steps (`ERR_GEARMAN_INVALID_ARGUMENT`)
-   * @returns a promise of the reference of the schedule, which {@link cancel} ends
+   * Needs our server, or another one that has SUBMIT_JOB_SCHED: gearmand has not, and gives `ERR_GEARMAN_UNSUPPORTED`.
+   * Times that say more than the five fields, and most options, only our server understands. What it refuses, for example
+   * a time zone that it does not know, is `ERR_GEARMAN_SERVER`.
+   *
+   * @param schedule fields that are left out where any will do: `{ hour: 3, dow: 'mon' }`; or the cron line `'0 3 * * mon'`,
+   * with the seconds in front if there are six fields
+   * @returns a promise of the reference of the schedule
    */
   schedule<T extends Target<R>>(
     target: T,
     schedule: string | Schedule,
-    ...call: CallOf<ContractOf<R, T>, BackgroundOptions>
+    ...call: CallOf<ContractOf<R, T>, ScheduleOptions>
   ): Promise<JobRef>;
   schedule<N extends string>(
     functionName: PlainName<R, N>,
     schedule: string | Schedule,
     data?: D['data'],
-    options?: BackgroundOptions,
+    options?: ScheduleOptions,
   ): Promise<JobRef>;
   schedule(
     target: CallTarget,
     schedule: string | Schedule,
     data?: unknown,
-    options?: BackgroundOptions,
+    options?: ScheduleOptions,
   ): Promise<JobRef> {
     return this.#calls.schedule(target, schedule, data, options);
   }

@@ -16,6 +16,7 @@ import { BYTES, ContractFormat } from './job-format.ts';
 import type { JobIntake, RunAt } from './job-intake.ts';
 import type { BackgroundOptions, SubmitOptions } from './options.ts';
 import type { Schedule } from './schedule.ts';
+import type { ScheduleOptions } from './schedule-options.ts';
 import type { JobPayload } from './streams/payload-source.ts';
 
 /** What a call names: a function, or its contract. */
@@ -95,7 +96,7 @@ export class ContractCalls {
     target: CallTarget,
     schedule: string | Schedule,
     data: unknown,
-    options: GivenBackground,
+    options: (ScheduleOptions & GivenCodec) | undefined,
   ): Promise<JobRef> {
     return this.#inBackground(target, data, options, (functionName, payload, given) =>
       this.#intake.schedule(functionName, schedule, payload, given),

@@ -14,6 +14,7 @@ import { OverflowError } from './collection-errors.ts';
 import { Deadlines } from './deadlines.ts';
 import type { WorkListener } from './handle-table.ts';
 import { type PoolHandles, poolHandles } from './pool-handles.ts';
+import { sendPacket } from './send-packet.ts';
 import type { Submission, SubmitPacket } from './submission.ts';
 
 /**
@@ -175,7 +176,7 @@ export class Dispatcher implements PoolUser {
     if (packet.type === 'SUBMIT_JOB_WITH' && !this.#isUnderstood(submission, connection)) return true;
     const handler = attempts === undefined ? submission : attempts.begin(submission, connection);
     // The deadline is watched here and not there: a late answer still tells which handle the job has.
-    if (!connection.request(packet, handler, Number.POSITIVE_INFINITY)) return false;
+    if (!sendPacket(connection, packet, handler)) return false;
     submission.packet = undefined;
     const waitMs = settings.createdTimeoutMs;
     submission.deadlineMs = this.#deadlines.after(attempts?.within(waitMs) ?? waitMs);

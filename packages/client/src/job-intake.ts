@@ -16,7 +16,8 @@ import { type JobSettings, parseBackgroundOptions, parseSubmitOptions } from './
 import { type ClientMiddleware, through } from './middleware.ts';
 import type { BackgroundOptions, SubmitOptions } from './options.ts';
 import { type Payload, toBytes } from './payload.ts';
-import { type Schedule, toWireSchedule } from './schedule.ts';
+import type { Schedule } from './schedule.ts';
+import { planSchedule, type ScheduleOptions } from './schedule-options.ts';
 import { submitLate } from './streams/late-payload.ts';
 import { collectPayload, isPayloadSource, type JobPayload } from './streams/payload-source.ts';
 import { type SubmitPacket, submitPacket } from './submission.ts';
@@ -26,7 +27,7 @@ import { chooseUniqueId } from './unique-id.ts';
 export type RunAt = Date | number | { readonly delayMs: number };
 
 /** What every packet that submits a job has. */
-interface PlainJob {
+export interface PlainJob {
   readonly functionName: FunctionName;
   readonly uniqueId: UniqueId;
   readonly workload: Uint8Array;
@@ -95,18 +96,16 @@ export class JobIntake {
     }));
   }
 
-  schedule(
+  async schedule(
     functionName: string,
     schedule: string | Schedule,
     data: JobPayload,
-    options?: BackgroundOptions,
+    options?: ScheduleOptions,
   ): Promise<JobRef> {
-    return this.#background(functionName, data, options, 'schedule()', (plain) => ({
-      type: 'SUBMIT_JOB_SCHED',
-      magic: 'REQ',
-      ...plain,
-      ...toWireSchedule(schedule),
-    }));
+    const plan = planSchedule(schedule, options);
+    return this.#background(functionName, data, plan.options, 'schedule()', (plain, { priority }) =>
+      plan.packet(plain, priority),
+    );
   }
 
   #submit<O, C>(

@@ -18,6 +18,7 @@ export type SubmitPacket = Packet<
   | (typeof BACKGROUND)[keyof typeof BACKGROUND]
   | 'SUBMIT_JOB_EPOCH'
   | 'SUBMIT_JOB_SCHED'
+  | 'SUBMIT_SCHEDULE'
   | 'SUBMIT_REDUCE_JOB'
   | 'SUBMIT_REDUCE_JOB_BACKGROUND'
   | 'SUBMIT_JOB_WITH'

@@ -8,6 +8,7 @@ export { type EventOf, type ListenerErrorEvent, TypedEmitter, type TypedEvent } 
 // What the other packages build on.
 
 export { Observable } from 'rxjs';
+export { DirectoryLock, type FoundHolder, findHolder } from './directory-lock.ts';
 export { iterateEvents } from './iterate.ts';
 export { type EventSource, observe } from './observe.ts';
 export { type OptionsSchema, parseOptions } from './options.ts';

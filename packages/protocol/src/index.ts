@@ -32,7 +32,9 @@ export type {
 } from './messages.ts';
 export {
   DEFAULT_MAX_PACKET_BYTES,
+  type HandOver,
   HEADER_BYTES,
+  type PacketHead,
   PacketParser,
   type PacketParserOptions,
 } from './packet-parser.ts';

@@ -2,7 +2,7 @@ import { BodyReader } from './body-reader.ts';
 import { decodeWith } from './decode.ts';
 import { type Layout, layoutOfCode } from './layout.ts';
 import type { Anomaly } from './messages.ts';
-import type { Magic, Packet } from './packets.ts';
+import type { Magic, Packet, PacketType } from './packets.ts';
 
 /** Bytes in front of every packet body: magic, type, size. */
 export const HEADER_BYTES = 12;
@@ -17,6 +17,28 @@ export interface PacketParserOptions {
    * @defaultValue 64 MiB
    */
   readonly maxPacketBytes?: number;
+  /**
+   * Packets whose bodies are not collected; see {@link PacketParser.takeOver}.
+   *
+   * @defaultValue none
+   */
+  readonly handOver?: HandOver | undefined;
+}
+
+/** Which packets a parser hands over at their headers, for bodies that shall not be in memory. */
+export interface HandOver {
+  /** Types of requests. */
+  readonly types: readonly PacketType[];
+  /** Bodies from this size on, in bytes. */
+  readonly fromBytes: number;
+}
+
+/** What the header of a packet says. */
+export interface PacketHead {
+  readonly type: PacketType;
+  readonly magic: Magic;
+  /** What follows: the arguments and the NULs between them. */
+  readonly sizeBytes: number;
 }
 
 /** Takes what a parser completed; an array will do. */
@@ -40,6 +62,10 @@ const FIRST_BODY_BYTES = 16 * 1024;
  */
 export class PacketParser {
   readonly #maxPacketBytes: number;
+  readonly #handOver: HandOver | undefined;
+  /** Larger ones need a closer look. */
+  readonly #maxPlainBytes: number;
+  #handedOver: PacketHead | undefined;
   readonly #header = new Uint8Array(HEADER_BYTES);
   #headerBytes = 0;
   #body: Uint8Array | undefined;
@@ -53,6 +79,11 @@ export class PacketParser {
 
   constructor(options: PacketParserOptions = {}) {
     this.#maxPacketBytes = options.maxPacketBytes ?? DEFAULT_MAX_PACKET_BYTES;
+    this.#handOver = options.handOver;
+    this.#maxPlainBytes = Math.min(
+      this.#maxPacketBytes,
+      (options.handOver?.fromBytes ?? Number.POSITIVE_INFINITY) - 1,
+    );
   }
 
   /** True after an `INVALID` message. */
@@ -75,11 +106,26 @@ export class PacketParser {
     return this.#headerBytes + (this.#body?.length ?? 0);
   }
 
-  /** Feeds one chunk and returns what it completed. */
+  /** True when a packet has been met that is handed over: nothing is read before {@link takeOver}. */
+  get handsOver(): boolean {
+    return this.#handedOver !== undefined;
+  }
+
+  /**
+   * The header of the packet at which the parser has stopped because of the option `handOver`; undefined when it has not. The
+   * bytes of its body, which come next, are the caller's: the first that the parser is given again are those behind it.
+   */
+  takeOver(): PacketHead | undefined {
+    const head = this.#handedOver;
+    this.#handedOver = undefined;
+    return head;
+  }
+
+  /** Feeds one chunk and returns what it completed. Not for parsers with the option `handOver`, which may stop within. */
   push(chunk: Uint8Array): (Packet | Anomaly)[] {
     const messages: (Packet | Anomaly)[] = [];
     let at = 0;
-    while (at < chunk.length && !this.#failed) at = this.consume(chunk, at, messages);
+    while (at < chunk.length && !this.#failed && !this.handsOver) at = this.consume(chunk, at, messages);
     return messages;
   }
 
@@ -105,7 +151,7 @@ export class PacketParser {
       const magic = readMagic(chunk, next);
       const layout = layoutOfCode(readUint32(chunk, next + 4));
       const sizeBytes = readUint32(chunk, next + 8);
-      const isWhole = sizeBytes <= chunk.length - bodyAt && sizeBytes <= this.#maxPacketBytes;
+      const isWhole = sizeBytes <= chunk.length - bodyAt && sizeBytes <= this.#maxPlainBytes;
       if (magic === undefined || layout === undefined || !isWhole) break;
       next = bodyAt + sizeBytes;
       messages.push(decodeWith(layout, magic, reader, bodyAt, next));
@@ -169,6 +215,10 @@ export class PacketParser {
       const maxPacketBytes = this.#maxPacketBytes;
       messages.push({ type: 'OVERSIZE', packetType: layout.type, magic, sizeBytes, maxPacketBytes });
       return this.#startSkip(sizeBytes, chunk, bodyAt);
+    }
+    if (sizeBytes > this.#maxPlainBytes && magic === 'REQ' && this.#handOver?.types.includes(layout.type)) {
+      this.#handedOver = { type: layout.type, magic, sizeBytes };
+      return bodyAt;
     }
     const end = bodyAt + sizeBytes;
     if (end <= chunk.length) {

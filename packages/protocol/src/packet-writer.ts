@@ -84,6 +84,15 @@ export class PacketWriter {
     }
   }
 
+  /** Adds all of a packet but its byte argument, which has `payloadBytes` and is to follow by other ways. */
+  writeHead(packet: Packet, payloadBytes: number): void {
+    const layout = layoutOf(packet.type);
+    const block = this.#roomFor(headBytes(layout, packet));
+    const end = writeHead(layout, packet, payloadBytes, block, this.#end);
+    this.#sizeBytes += end - this.#end;
+    this.#end = end;
+  }
+
   /** Adds bytes that are already encoded. They are passed through like a large payload. */
   writeBytes(bytes: Uint8Array): void {
     if (bytes.length === 0) return;

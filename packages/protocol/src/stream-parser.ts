@@ -1,6 +1,6 @@
 import { LineParser, type LineParserOptions } from './line-parser.ts';
 import type { StreamMessage } from './messages.ts';
-import { PacketParser, type PacketParserOptions } from './packet-parser.ts';
+import { type PacketHead, PacketParser, type PacketParserOptions } from './packet-parser.ts';
 
 /** Options of {@link StreamParser}. */
 export interface StreamParserOptions extends PacketParserOptions, LineParserOptions {}
@@ -43,7 +43,12 @@ export class StreamParser {
     return this.#packets.bufferedBytes + this.#lines.bufferedBytes;
   }
 
-  /** Feeds one chunk and returns what it completed. */
+  /** See {@link PacketParser.takeOver}. */
+  takeOver(): PacketHead | undefined {
+    return this.#packets.takeOver();
+  }
+
+  /** Feeds one chunk and returns what it completed. Not for parsers with the option `handOver`, which may stop within. */
   push(chunk: Uint8Array): StreamMessage[] {
     const messages: StreamMessage[] = [];
     this.pushSome(chunk, 0, messages, Number.POSITIVE_INFINITY);
@@ -52,12 +57,13 @@ export class StreamParser {
 
   /**
    * Reads `chunk` from the offset `start` on until it holds no more or `messages`, to which it appends, are `most`.
-   * Returns the offset behind the bytes it took; go on there before you feed the next chunk.
+   * Returns the offset behind the bytes it took; go on there before you feed the next chunk. With the option `handOver` it
+   * also stops behind the header of a packet that is handed over.
    */
   pushSome(chunk: Uint8Array, start: number, messages: StreamMessage[], most: number): number {
     if (this.failed) return chunk.length;
     let at = start;
-    while (at < chunk.length && messages.length < most && !this.failed) {
+    while (at < chunk.length && messages.length < most && !this.failed && !this.#packets.handsOver) {
       const inPacket = !this.#packets.idle || (this.#lines.idle && chunk[at] === 0);
       at = inPacket
         ? this.#packets.consume(chunk, at, messages, most - messages.length)

@@ -5,3 +5,9 @@ export class ListenError extends GearmanError {
   override readonly name = 'ListenError';
   readonly code = 'ERR_GEARMAN_LISTEN';
 }
+
+/** The directory for large payloads cannot be used: another server has it, or it must not be written. */
+export class SpoolError extends GearmanError {
+  override readonly name = 'SpoolError';
+  readonly code = 'ERR_GEARMAN_SPOOL';
+}

@@ -5,7 +5,7 @@ export type { Fate } from './engine/afterlife.ts';
 export type { Priority } from './engine/job.ts';
 export type { JobEnd, RequeueReason } from './engine/observer.ts';
 export type { AttemptFailure } from './engine/retry-policy.ts';
-export { ListenError } from './errors.ts';
+export { ListenError, SpoolError } from './errors.ts';
 export type {
   BackoffOptions,
   DeadOptions,
@@ -31,15 +31,18 @@ export {
 export type { ConnectionInfo, JobInfo, ServerEvent } from './server-events.ts';
 export type { JobCounters } from './server-observer.ts';
 export type { ServerStats } from './server-stats.ts';
+export type { SpoolOptions } from './spool/spool-options.ts';
 export type { StoreStats } from './store/durability.ts';
 export { HANDLE_SETTINGS } from './store/handle-numbers.ts';
 export type {
   JobStore,
+  PayloadFileName,
   StoreBatch,
   StoreContent,
   StoredChange,
   StoredJob,
   StoredState,
+  StoreOpenOptions,
   StoreOutcome,
   StoreUsage,
 } from './store/store.ts';

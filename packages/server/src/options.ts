@@ -6,6 +6,7 @@ import type { DeadLimits } from './engine/dead-set.ts';
 import type { RulesOf } from './engine/job-policy.ts';
 import { type DeadOptions, deadSchema, type FunctionOptions, rulesSchema } from './job-rules-options.ts';
 import { isTimeZone } from './schedules/timetable.ts';
+import { type CheckedSpoolOptions, type SpoolOptions, spoolSchema } from './spool/spool-options.ts';
 import type { JobStore } from './store/store.ts';
 import { type ServerTlsOptions, serverTlsSchema } from './tls-options.ts';
 
@@ -144,6 +145,19 @@ export interface ServerLimits {
    * @defaultValue 128 MiB
    */
   readonly maxInputBytes?: number | undefined;
+  /**
+   * Large payloads in the directory of the option `spool` together, in bytes. Submits past it get ERROR `QUEUE_ERROR`.
+   *
+   * @defaultValue 16 GiB
+   */
+  readonly maxSpoolBytes?: number | undefined;
+  /**
+   * Large payloads that are on their way into files at the same time. Who sends a further one is not read on until another is
+   * through; meanwhile each of them has to be through within `messageTimeoutMs` in all.
+   *
+   * @defaultValue 256
+   */
+  readonly maxSpoolingFiles?: number | undefined;
   /**
    * Bytes waiting to be read by all peers together. Past it those with the most are disconnected.
    *
@@ -305,6 +319,13 @@ export interface ServerOptions {
    */
   readonly dead?: DeadOptions | undefined;
   /**
+   * Puts large payloads of jobs into files, of foreground jobs, too: they are written as they arrive and read as a worker
+   * takes them, and at no time in memory. Opened and closed with the server.
+   *
+   * @defaultValue none: all payloads of new jobs are in memory
+   */
+  readonly spool?: SpoolOptions | undefined;
+  /**
    * Where time comes from.
    *
    * @defaultValue the system's clock
@@ -333,7 +354,7 @@ export type CheckedLimits = { readonly [K in keyof ServerLimits]-?: Exclude<Serv
 export type CheckedOptions = {
   readonly [K in Exclude<
     keyof ServerOptions,
-    'limits' | 'jobHandlePrefix' | 'timeZone' | 'tls' | 'http' | 'store' | 'functions' | 'dead'
+    'limits' | 'jobHandlePrefix' | 'timeZone' | 'tls' | 'http' | 'store' | 'spool' | 'functions' | 'dead'
   >]-?: Exclude<ServerOptions[K], undefined>;
 } & {
   readonly limits: CheckedLimits;
@@ -343,6 +364,7 @@ export type CheckedOptions = {
   readonly store?: JobStore | undefined;
   readonly functions?: RulesOf | undefined;
   readonly dead?: DeadLimits | undefined;
+  readonly spool?: CheckedSpoolOptions | undefined;
   readonly http?: { readonly port: number; readonly host: string } | undefined;
 };
 
@@ -365,6 +387,8 @@ const limitsSchema: z.ZodType<CheckedLimits, ServerLimits> = z.strictObject({
   maxSchedules: count.default(10_000),
   maxScheduleBytes: count.default(64 * 1024),
   maxInputBytes: count.default(128 * MIB),
+  maxSpoolBytes: count.default(16 * 1024 * MIB),
+  maxSpoolingFiles: count.default(256),
   maxOutputBytes: count.default(256 * MIB),
   maxResultBytes: count.default(64 * MIB),
   outboxSoftBytes: count.default(8 * MIB),
@@ -400,6 +424,7 @@ const optionsSchema: z.ZodType<CheckedOptions, ServerOptions> = z.strictObject({
   store: z.custom<JobStore>((value) => typeof value === 'object' && value !== null).optional(),
   functions: rulesSchema.optional(),
   dead: deadSchema.optional(),
+  spool: spoolSchema.optional(),
   limits: limitsSchema.default(() => limitsSchema.parse({})),
   clock: z.custom<Clock>((value) => typeof value === 'object' && value !== null).default(systemClock),
   logger: z.custom<Logger>((value) => typeof value === 'object' && value !== null).default(silentLogger),

@@ -25,6 +25,8 @@ export interface ServerStats {
   readonly inputBytes: number;
   /** Bytes that peers have not read yet. */
   readonly outputBytes: number;
+  /** Bytes of large payloads in files; see the option `spool`. */
+  readonly spoolBytes: number;
   /** Peers since the start that did not get through the TLS handshake. */
   readonly failedHandshakes: number;
   /** Counts since the start. */

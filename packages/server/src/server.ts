@@ -36,6 +36,7 @@ import { ResultDesk } from './result-desk.ts';
 import type { ServerEvent } from './server-events.ts';
 import { ServerObserver } from './server-observer.ts';
 import type { ServerStats } from './server-stats.ts';
+import { Spool } from './spool/spool.ts';
 import { Durability } from './store/durability.ts';
 
 /** How {@link Server.close} ends. */
@@ -69,6 +70,7 @@ export class Server extends TypedEmitter<ServerEvent> {
   #http: HttpListener | undefined;
   readonly #connections: Connections;
   readonly #durability: Durability | undefined;
+  readonly #spool: Spool | undefined;
   #state: 'open' | 'closing' | 'closed' = 'open';
   #closing: Promise<void> | undefined;
   #whenIdle: { readonly jobsLeft: () => number; readonly resolve: () => void } | undefined;
@@ -89,6 +91,9 @@ export class Server extends TypedEmitter<ServerEvent> {
     this.#engineTimer = new EngineTimer(this.#engine, clock);
     this.#refusals = new RefusalLog(clock, logger);
     this.#tls = this.#createTls();
+    const limitLog = new LimitLog(limits, clock, logger);
+    const { spool: spoolOptions } = this.#options;
+    this.#spool = spoolOptions && new Spool({ options: spoolOptions, limits, limitLog, clock, logger });
     this.#context = {
       engine: this.#engine,
       deadLetters: new DeadLetters(this.#engine, store),
@@ -99,7 +104,9 @@ export class Server extends TypedEmitter<ServerEvent> {
       input: new InputBudget(limits.maxInputBytes),
       output: new OutputPool(),
       limits,
-      limitLog: new LimitLog(limits, clock, logger),
+      limitLog,
+      payloadLog: new RefusalLog(clock, logger),
+      spool: this.#spool,
       exceptions,
       logLevel,
       clock,
@@ -123,12 +130,15 @@ export class Server extends TypedEmitter<ServerEvent> {
   }
 
   /**
-   * Opens the store, if there is one, and restores its jobs; {@link listen} does that, too. Without a store it does nothing.
+   * Opens the store and the spool, if there are any, and restores the jobs of the store; {@link listen} does that, too.
    *
    * @throws the error of the store when it cannot be opened: it is in use, for example
+   * @throws SpoolError `ERR_GEARMAN_SPOOL`
    */
   async open(): Promise<this> {
-    if (this.#state === 'open') await this.#durability?.open();
+    if (this.#state !== 'open') return this;
+    await this.#durability?.open();
+    await this.#spool?.open();
     return this;
   }
 
@@ -192,11 +202,13 @@ export class Server extends TypedEmitter<ServerEvent> {
   /**
    * A connection to this server inside this process: a stream like a socket, without a port.
    *
-   * @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT` when the server has a store that is not open
+   * @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT` when the server has a store or a spool that is not open
    */
   connect(): Duplex {
-    if (this.#durability?.isOpen === false && this.#state === 'open')
-      throw new InvalidArgumentError('connect(): the store is not open; await open() first');
+    const notOpen =
+      this.#durability?.isOpen === false ? 'store' : this.#spool?.isOpen === false ? 'spool' : undefined;
+    if (notOpen !== undefined && this.#state === 'open')
+      throw new InvalidArgumentError(`connect(): the ${notOpen} is not open; await open() first`);
     const [near, far] = connectedPair();
     if (this.#state === 'open') this.#open(far, IN_PROCESS);
     else far.destroy();
@@ -223,6 +235,7 @@ export class Server extends TypedEmitter<ServerEvent> {
       failedHandshakes: this.#tls?.failures ?? 0,
       counters: { ...this.#observer.counters },
       limits: { ...limitLog.counters },
+      spoolBytes: this.#spool?.usedBytes ?? 0,
       store: this.#durability?.stats,
     };
   }
@@ -258,6 +271,7 @@ export class Server extends TypedEmitter<ServerEvent> {
     this.#context.watch.stop();
     this.#context.results.close();
     await this.#durability?.close();
+    await this.#spool?.close();
     this.#state = 'closed';
     this.emit({ type: 'closed' });
   }

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
-import { silentLogger } from '@gearman/events';
+import { findHolder, silentLogger } from '@gearman/events';
 import { Catalogue } from './catalogue.ts';
-import { findHolder } from './directory-lock.ts';
 import type { Disk } from './disk.ts';
 import { dryDisk } from './dry-disk.ts';
 import { asStoreError, StoreLockedError } from './errors.ts';

@@ -9,6 +9,7 @@ export function dryDisk(disk: Disk): Disk {
       made.add(path);
     },
     rename: nothing,
+    adopt: nothing,
     remove: nothing,
     syncDirectory: nothing,
     async list(directory) {

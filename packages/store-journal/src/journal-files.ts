@@ -31,6 +31,11 @@ export function noJournalIn(directory: string): StoreUnusableError {
 
 function isOurs(name: string): boolean {
   return (
-    name === 'payloads' || name === 'lost+found' || name.startsWith('lock') || name.startsWith('damaged-')
+    name === 'payloads' ||
+    // Where a server puts large payloads that may become this journal's.
+    name === 'spool' ||
+    name === 'lost+found' ||
+    name.startsWith('lock') ||
+    name.startsWith('damaged-')
   );
 }

@@ -162,12 +162,12 @@ export class JournalWriter {
     );
   }
 
-  #isLarge({ payload }: StoredJob): boolean {
-    return payload.length >= this.#settings.largePayloadBytes;
+  #isLarge({ payload, payloadFile }: StoredJob): boolean {
+    return payloadFile !== undefined || payload.length >= this.#settings.largePayloadBytes;
   }
 
   #withoutLargePayload(job: StoredJob): PutRecord {
-    return this.#isLarge(job) ? { ...job, payload: undefined } : job;
+    return this.#isLarge(job) ? { ...job, payload: undefined, sha256: job.payloadFile?.sha256 } : job;
   }
 
   /**

@@ -1,8 +1,15 @@
-import type { JobStore, StoreBatch, StoreContent, StoreOutcome, StoreUsage } from '@gearman/server';
+import { DirectoryLock } from '@gearman/events';
+import type {
+  JobStore,
+  StoreBatch,
+  StoreContent,
+  StoreOpenOptions,
+  StoreOutcome,
+  StoreUsage,
+} from '@gearman/server';
 import { Catalogue } from './catalogue.ts';
 import { Compaction } from './compaction.ts';
-import { DirectoryLock } from './directory-lock.ts';
-import { asStoreError, StoreUnusableError } from './errors.ts';
+import { asStoreError, StoreLockedError, StoreUnusableError } from './errors.ts';
 import { listJournal, noJournalIn } from './journal-files.ts';
 import { JournalWriter } from './journal-writer.ts';
 import { type JournalOptions, type JournalSettings, parseJournalOptions } from './options.ts';
@@ -28,6 +35,7 @@ export function createJournal(options: JournalOptions): Journal {
 /** See {@link createJournal}. */
 export class Journal implements JobStore {
   readonly name: string;
+  readonly adoptsFiles = true;
   readonly #settings: JournalSettings;
   readonly #catalogue = new Catalogue();
   readonly #spares: SpareFiles;
@@ -54,18 +62,22 @@ export class Journal implements JobStore {
     return this.#report;
   }
 
-  async open(): Promise<StoreContent> {
+  async open({ payloadFiles = false }: StoreOpenOptions = {}): Promise<StoreContent> {
     const { disk, directory, clock, mustExist } = this.#settings;
     try {
       if (!mustExist) await disk.makeDirectory(directory);
-      this.#lock = await DirectoryLock.take(directory, clock);
+      this.#lock = await DirectoryLock.take(
+        directory,
+        clock,
+        (holder) => new StoreLockedError(directory, holder),
+      );
       await this.#recover();
     } catch (error) {
       await this.close();
       throw asStoreError(error, directory);
     }
     return {
-      jobs: this.#reader.jobs(),
+      jobs: this.#reader.jobs(payloadFiles),
       settings: this.#catalogue.settings,
       lastNumber: this.#catalogue.lastNumber,
     };

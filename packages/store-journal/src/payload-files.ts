@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { PayloadFileName, StoredJob } from '@gearman/server';
 import type { Disk } from './disk.ts';
 
 /** Payloads too large for the journal: one file each, named by the number of the job. */
@@ -26,20 +27,15 @@ export class PayloadFiles {
   }
 
   /** Resolves when all of them are on the disk; when one fails, none is left. */
-  async write(files: readonly { readonly number: number; readonly payload: Uint8Array }[]): Promise<void> {
+  async write(jobs: readonly StoredJob[]): Promise<void> {
     try {
-      for (const { number, payload } of files) {
-        const file = await this.#disk.open(this.#path(number), 'create');
-        try {
-          await file.write(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength), 0);
-          await file.sync();
-        } finally {
-          await file.close();
-        }
+      for (const job of jobs) {
+        if (job.payloadFile === undefined) await this.#create(job);
+        else await this.#adopt(job.number, job.payloadFile);
       }
       await this.#disk.syncDirectory(this.#directory);
     } catch (error) {
-      for (const { number } of files) await this.remove(number);
+      for (const { number } of jobs) await this.remove(number);
       throw error;
     }
   }
@@ -54,9 +50,42 @@ export class PayloadFiles {
     }
   }
 
+  /** The file of a job, which is not read. */
+  async find(number: number, sha256: string | undefined): Promise<PayloadFileName> {
+    const path = this.#path(number);
+    const file = await this.#disk.open(path, 'read');
+    try {
+      return { path, sizeBytes: await file.size(), sha256 };
+    } finally {
+      await file.close();
+    }
+  }
+
   /** A file that is left behind is removed at the next start. */
   async remove(number: number): Promise<void> {
     await this.#disk.remove(this.#path(number)).catch(() => {});
+  }
+
+  async #create({ number, payload }: StoredJob): Promise<void> {
+    const file = await this.#disk.open(this.#path(number), 'create');
+    try {
+      await file.write(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength), 0);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #adopt(number: number, { path, sizeBytes }: PayloadFileName): Promise<void> {
+    await this.#disk.adopt(path, this.#path(number));
+    const file = await this.#disk.open(this.#path(number), 'change');
+    try {
+      const size = await file.size();
+      if (size !== sizeBytes) throw new Error(`${path} has ${size} bytes, not ${sizeBytes}`);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
   }
 
   #path(number: number): string {

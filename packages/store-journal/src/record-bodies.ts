@@ -13,13 +13,16 @@ const CHANGE_FIXED_BYTES = 24;
 const WAITING = 0;
 const DEAD = 1;
 const PAYLOAD_ASIDE = 1;
+const SHA256_BYTES = 32;
 
 export const DONE_BODY_BYTES = 8;
 
 /** A job as it stands in a record. */
-export interface PutRecord extends Omit<StoredJob, 'payload'> {
+export interface PutRecord extends Omit<StoredJob, 'payload' | 'payloadFile'> {
   /** Undefined when it lies in a file of its own. */
   readonly payload: Uint8Array | undefined;
+  /** Of a payload in a file of its own, where whoever put it told: 64 hexadecimal digits. */
+  readonly sha256?: string | undefined;
 }
 
 export function putBodyBytes(job: PutRecord): number {
@@ -29,7 +32,7 @@ export function putBodyBytes(job: PutRecord): number {
     job.uniqueId.length +
     (job.reducer?.length ?? 0) +
     Buffer.byteLength(job.extra) +
-    (job.payload?.length ?? 0)
+    (job.payload?.length ?? (job.sha256 === undefined ? 0 : SHA256_BYTES))
   );
 }
 
@@ -51,6 +54,7 @@ export function writePut(bytes: Buffer, start: number, job: PutRecord): void {
   if (job.reducer !== undefined) at += bytes.write(job.reducer, at, 'latin1');
   at += bytes.write(job.extra, at, 'utf8');
   if (job.payload !== undefined) bytes.set(job.payload, at);
+  else if (job.sha256 !== undefined) bytes.write(job.sha256, at, 'hex');
 }
 
 export function readPut(body: Buffer): PutRecord {
@@ -59,7 +63,8 @@ export function readPut(body: Buffer): PutRecord {
   const reducerLength = body.readUInt16LE(28);
   const reducerEnd = uniqueEnd + (reducerLength === NO_REDUCER ? 0 : reducerLength);
   const extraEnd = reducerEnd + body.readUInt32LE(32);
-  return {
+  const isAside = body.readUInt16LE(22) === PAYLOAD_ASIDE;
+  const put: PutRecord = {
     number: readNumber(body, 0),
     runAtMs: body.readDoubleLE(8),
     attempts: body.readUInt32LE(16),
@@ -70,8 +75,9 @@ export function readPut(body: Buffer): PutRecord {
     uniqueId: body.toString('latin1', functionEnd, uniqueEnd),
     reducer: reducerLength === NO_REDUCER ? undefined : body.toString('latin1', uniqueEnd, reducerEnd),
     extra: body.toString('utf8', reducerEnd, extraEnd),
-    payload: body.readUInt16LE(22) === PAYLOAD_ASIDE ? undefined : body.subarray(extraEnd),
+    payload: isAside ? undefined : body.subarray(extraEnd),
   };
+  return isAside && body.length > extraEnd ? { ...put, sha256: body.toString('hex', extraEnd) } : put;
 }
 
 export function changeBodyBytes(change: StoredChange): number {

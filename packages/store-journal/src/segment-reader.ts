@@ -7,6 +7,7 @@ import { type PutRecord, readPut } from './record-bodies.ts';
 import { readRecord } from './record-format.ts';
 import type { Segment } from './segment.ts';
 
+const NO_BYTES = new Uint8Array(0);
 /** Whole segments that {@link SegmentReader.jobs} holds in memory at once. */
 const CACHED_SEGMENTS = 4;
 
@@ -20,15 +21,19 @@ export class SegmentReader {
     this.#payloads = payloads;
   }
 
-  /** Every live job, by number, as they are when each is read. */
-  async *jobs(): AsyncGenerator<StoredJob, void, undefined> {
+  /**
+   * Every live job, by number, as they are when each is read.
+   *
+   * @param asFiles payloads that have files of their own are not read
+   */
+  async *jobs(asFiles: boolean): AsyncGenerator<StoredJob, void, undefined> {
     const cache = new Map<Segment, Buffer>();
     for (const number of this.#catalogue.numbers()) {
       const place = this.#catalogue.find(number);
       const segment = place === undefined ? undefined : this.#catalogue.segmentOf(place);
       if (place === undefined || segment === undefined) continue;
       const bytes = cache.get(segment) ?? (await load(segment, cache));
-      yield await this.#toJob(putAt(bytes, positionOf(place.location), segment));
+      yield await this.#toJob(putAt(bytes, positionOf(place.location), segment), asFiles);
     }
   }
 
@@ -41,13 +46,14 @@ export class SegmentReader {
     return record.payload ?? this.#payloads.read(number);
   }
 
-  async #toJob(record: PutRecord): Promise<StoredJob> {
-    const { number } = record;
+  async #toJob(record: PutRecord, asFiles: boolean): Promise<StoredJob> {
+    const changed = this.#catalogue.changes.get(record.number);
     // From the pool of buffers: of a million small payloads each would otherwise have memory of its own.
-    const payload =
-      record.payload === undefined ? await this.#payloads.read(number) : Buffer.from(record.payload);
-    const changed = this.#catalogue.changes.get(number);
-    return { ...record, ...changed, payload };
+    if (record.payload !== undefined) return { ...record, ...changed, payload: Buffer.from(record.payload) };
+    const { sha256, ...job } = record;
+    if (!asFiles) return { ...job, ...changed, payload: await this.#payloads.read(job.number) };
+    const payloadFile = await this.#payloads.find(job.number, sha256);
+    return { ...job, ...changed, payload: NO_BYTES, payloadFile };
   }
 }
 

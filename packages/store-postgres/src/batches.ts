@@ -136,33 +136,3 @@ export function valuesOf(
     lastNumberSequence,
   ];
 }
-
-/** A row of the table of jobs, as the client reads it. */
-export interface JobRow {
-  readonly id: string;
-  readonly fn: Buffer;
-  readonly uniq: Buffer;
-  readonly priority: number;
-  readonly run_at_ms: number;
-  readonly attempts: string;
-  readonly state: Buffer;
-  readonly reducer: Buffer | null;
-  readonly extra: Buffer;
-  readonly payload: Buffer;
-}
-
-export function toStoredJob(row: JobRow): StoredJob {
-  return {
-    number: Number(row.id),
-    functionName: row.fn.toString('latin1'),
-    uniqueId: row.uniq.toString('latin1'),
-    payload: row.payload,
-    // Nothing but what was put there.
-    priority: row.priority as StoredJob['priority'],
-    runAtMs: row.run_at_ms,
-    attempts: Number(row.attempts),
-    state: row.state.toString() as StoredJob['state'],
-    reducer: row.reducer?.toString('latin1'),
-    extra: row.extra.toString(),
-  };
-}

@@ -16,6 +16,20 @@ export interface Statement {
 const ANSWER_GRACE_MS = 500;
 const KEEP_ALIVE_MS = 5000;
 
+/**
+ * Every statement goes by an index of its table, and is planned once. Left to itself the planner would count on tables as
+ * small as they were when it looked at them last, and read or sort all of them each time.
+ */
+const PLANNING = {
+  plan_cache_mode: 'force_generic_plan',
+  enable_seqscan: 'off',
+  enable_bitmapscan: 'off',
+  enable_sort: 'off',
+  enable_hashjoin: 'off',
+  enable_mergejoin: 'off',
+  jit: 'off',
+};
+
 /** One connection to the database. It is never mended: one that fails is thrown away. */
 export class Connection {
   readonly #client: Client;
@@ -84,15 +98,13 @@ export class Connection {
 
   /** Here and not among the parameters of the start, which poolers refuse. */
   async #prepare({ statementTimeoutMs }: PostgresSettings, applicationName: string): Promise<void> {
-    await this.rows(
-      {
-        // Plans of statements are kept from when the tables were empty: without this they would read all of them.
-        text: `select set_config('application_name', $1, false), set_config('statement_timeout', $2, false),
-          set_config('plan_cache_mode', 'force_generic_plan', false), set_config('enable_seqscan', 'off', false),
-          set_config('jit', 'off', false)`,
-      },
-      [applicationName, String(statementTimeoutMs)],
-    );
+    const parameters = {
+      ...PLANNING,
+      application_name: applicationName,
+      statement_timeout: String(statementTimeoutMs),
+    };
+    const calls = Object.keys(parameters).map((_, i) => `set_config($${2 * i + 1}, $${2 * i + 2}, false)`);
+    await this.rows({ text: `select ${calls.join(', ')}` }, Object.entries(parameters).flat());
   }
 }
 

@@ -81,11 +81,12 @@ async function begin(connection: Connection, schema: string, store: string): Pro
 /** 0 when there is nothing. */
 async function versionOf(connection: Connection, schema: string): Promise<number> {
   const to = escapeIdentifier(schema);
-  const [found] = await connection.rows<{ is_there: boolean }>(
-    { text: 'select to_regclass($1) is not null as is_there' },
-    [`${to}.version`],
+  // Not `to_regclass`, which may remember that there was none before we waited for whoever has made it meanwhile.
+  const found = await connection.rows(
+    { text: "select from pg_tables where schemaname = $1 and tablename = 'version'" },
+    [schema],
   );
-  if (found?.is_there !== true) return 0;
+  if (found.length === 0) return 0;
   const [row] = await connection.rows<{ version: number }>({ text: `select version from ${to}.version` });
   return row?.version ?? 0;
 }

@@ -7,11 +7,12 @@ import type {
   StoreUsage,
 } from '@gearman/server';
 import { int8Array } from './arrays.ts';
-import { type JobRow, type Slice, slicesOf, toStoredJob, valuesOf } from './batches.ts';
+import { type Slice, slicesOf, valuesOf } from './batches.ts';
 import { placeOf, type Statement, type Value } from './connection.ts';
 import { StoreFullError, StoreTakenOverError } from './errors.ts';
 import { Link } from './link.ts';
 import { type PostgresSettings, type PostgresStoreOptions, parsePostgresOptions } from './options.ts';
+import { type JobRow, toStoredJob } from './rows.ts';
 import { newHolder, type Session } from './session.ts';
 import { type Statements, statementsFor } from './sql.ts';
 import { isPassing } from './sql-state.ts';

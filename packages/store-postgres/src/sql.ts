@@ -14,6 +14,11 @@ export function statementsFor(schema: string) {
   const node = `${to}.node`;
   const setting = `${to}.setting`;
   const columns = 'id, fn, uniq, priority, run_at_ms, attempts, state, reducer, extra, payload';
+  // Short texts come as texts, with what is not ASCII escaped: to make a buffer of each would take longer than the rest.
+  const texts = ['fn', 'uniq', 'state', 'reducer', 'extra'].map(
+    (name) => `encode(${name}, 'escape') as ${name}`,
+  );
+  const wanted = `id, priority, run_at_ms, attempts, payload, ${texts.join(', ')}`;
   return {
     /**
      * One batch, in one transaction and one round trip. Nothing happens unless the node is still what it was: whoever takes
@@ -55,15 +60,15 @@ export function statementsFor(schema: string) {
     page: {
       name: 'page',
       text: `
-        select ${columns} from (
-          select *, sum(octet_length(payload)) over (order by id) - octet_length(payload) as before
+        select ${wanted} from (
+          select *, sum(octet_length(payload)) over (order by id rows unbounded preceding) - octet_length(payload) as before
           from (select * from ${job} where owner = $1 and id > $2 order by id limit ${PAGE_JOBS}) as part
         ) as page
         where before < ${PAGE_BYTES} order by id`,
     },
     read: {
       name: 'read',
-      text: `select ${columns} from ${job} where owner = $1 and id = any($2::bigint[])`,
+      text: `select ${wanted} from ${job} where owner = $1 and id = any($2::bigint[])`,
     },
     settings: { text: `select key, value from ${setting}` },
     lastNumber: {

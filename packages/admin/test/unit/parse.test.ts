@@ -5,8 +5,10 @@ import { describe, expect, test } from 'vitest';
 import { AdminParseError, UnsupportedError } from '../../src/errors.ts';
 import {
   parseJobs,
+  parsePaused,
   parsePid,
   parsePriorityStatus,
+  parseSchedules,
   parseStatus,
   parseUniqueJobs,
   parseVerbosity,
@@ -91,7 +93,6 @@ describe('Recorded answers', () => {
     ['drop function, in use', 'ERR', 'there are still connected workers or executing clients'],
     ['cancel job, unknown', 'UNKNOWN_JOB', ''],
     ['cancel job, other words', 'UNKNOWN_ERROR', ''],
-    ['show other', 'UNKNOWN_SHOW_ARGUMENTS', ''],
   ] as const)('refusals: %s', (name, code, text) => {
     const refusal = new ServerError(server, code, text);
     for (const parse of [parseStatus, parseUniqueJobs, parseVersion, parsePid, parseDone]) {
@@ -101,7 +102,8 @@ describe('Recorded answers', () => {
 
   test('an unknown command', () => {
     for (const parse of [parseStatus, parseVersion, parseDone]) {
-      expect(() => parse(linesOf(ANSWERS.shutdown), origin)).toThrow(new UnsupportedError(server, 'test'));
+      for (const name of ['shutdown', 'show other'] as const)
+        expect(() => parse(linesOf(ANSWERS[name]), origin)).toThrow(new UnsupportedError(server, 'test'));
     }
     const perl = ['ERR unknown_command Unknown+server+command'];
     expect(() => parseStatus(perl, origin)).toThrow(UnsupportedError);
@@ -237,5 +239,35 @@ describe('Answers that are none', () => {
       }),
       { numRuns: 500 },
     );
+  });
+});
+
+describe('show schedules', () => {
+  const row = 'S:a:1\tf\\x09\t0 3 * * *\tUTC\t2030-01-01T03:00:00.000Z\t-\tactive\t0\tu\n';
+
+  test('is read', () => {
+    expect(read(parseSchedules, `${row}.\n`)).toEqual([
+      {
+        ...{
+          server,
+          handle: 'S:a:1',
+          functionName: 'f\t',
+          cron: '0 3 * * *',
+          timeZone: 'UTC',
+          uniqueId: 'u',
+        },
+        ...{ nextRun: new Date('2030-01-01T03:00Z'), lastRun: null, state: 'active', runs: 0 },
+      },
+    ]);
+    expect(read(parsePaused, 'f\n\\x2e\n.\n')).toEqual(['f', '.']);
+  });
+
+  test.each([
+    row.replace('active', 'idle'),
+    row.replace('2030-01-01T03:00:00.000Z', 'soon'),
+    row.replace('\t0\t', '\t-1\t'),
+    'S:a:1\n',
+  ])('%j is refused', (line) => {
+    expect(() => read(parseSchedules, `${line}.\n`)).toThrow(AdminParseError);
   });
 });

@@ -28,6 +28,10 @@ export class Peer {
     this.#ready = this.#next('ready');
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   get ready(): Promise<Extract<Answer, { type: 'ready' }>> {
     return this.#ready;
   }

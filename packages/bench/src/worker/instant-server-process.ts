@@ -83,9 +83,7 @@ const server = createServer({ noDelay: true }, (socket) => {
   });
 });
 server.listen(0, '127.0.0.1', () => process.send?.({ port: (server.address() as { port: number }).port }));
-process.on('message', ({ worker, seconds }: { readonly worker: number; readonly seconds: number }) => {
-  void meter
-    .measure(seconds, { worker, server: undefined })
-    .then((measurement) => process.send?.(measurement));
+process.on('message', ({ warmMs, ms }: { readonly warmMs: number; readonly ms: number }) => {
+  void meter.measure(warmMs, ms).then((measurement) => process.send?.(measurement));
 });
 process.on('disconnect', () => process.exit(0));

@@ -1,33 +1,28 @@
-import { quantile } from '../support/figures.ts';
-import { cpuMsOf } from '../support/processes.ts';
-
-const WARM_UP_MS = 1000;
+import type { Latencies } from '../run/cell.ts';
+import { latenciesOf } from '../run/latency.ts';
 
 /** How a worker did. */
 export interface Measurement {
   readonly jobs: number;
+  /** With those before the measurement. */
+  readonly jobsInAll: number;
   readonly elapsedMs: number;
   /** Results that were not what their job sent, or that nobody had asked for. */
   readonly wrong: number;
   /** From handing a job over until its result is there. */
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  /** Processor time in milliseconds. `load`: whoever makes the jobs; `server`: 0 when that is the same process. */
-  readonly cpuMs: { readonly worker: number; readonly server: number; readonly load: number };
+  readonly latencies: Latencies;
+  /** Processor time of this process, which makes the jobs. */
+  readonly cpuMs: number;
 }
 
-/** Whose processor time counts for what. */
-export interface Pids {
-  readonly worker: number;
-  readonly server: number | undefined;
-}
-
-/** Counts jobs for some time, after a second without counting. */
+/** Counts jobs for some time, after some time without counting. */
 export class Meter {
   #latenciesMs: number[] | undefined;
+  #jobs = 0;
   #wrong = 0;
 
   done(latencyMs: number): void {
+    this.#jobs++;
     this.#latenciesMs?.push(latencyMs);
   }
 
@@ -36,31 +31,30 @@ export class Meter {
     this.#wrong++;
   }
 
-  async measure(seconds: number, { worker, server }: Pids): Promise<Measurement> {
-    const cpuMs = (): readonly number[] => [[worker], [server], [process.pid]].map(cpuMsOf);
-    await sleep(WARM_UP_MS);
+  async measure(warmMs: number, ms: number): Promise<Measurement> {
+    const before = this.#jobs;
+    await pass(warmMs);
     const latenciesMs: number[] = [];
     this.#latenciesMs = latenciesMs;
     const startedAt = performance.now();
-    const before = cpuMs();
-    await sleep(seconds * 1000);
-    const after = cpuMs();
+    const cpu = process.cpuUsage();
+    await pass(ms);
+    const { user, system } = process.cpuUsage(cpu);
     const elapsedMs = performance.now() - startedAt;
     this.#latenciesMs = undefined;
-    const [workerMs = 0, serverMs = 0, loadMs = 0] = after.map((ms, i) => ms - (before[i] ?? 0));
     return {
       jobs: latenciesMs.length,
+      jobsInAll: this.#jobs - before,
       elapsedMs,
       wrong: this.#wrong,
-      p50Ms: quantile(latenciesMs, 0.5),
-      p99Ms: quantile(latenciesMs, 0.99),
-      cpuMs: { worker: workerMs, server: serverMs, load: loadMs },
+      latencies: latenciesOf(latenciesMs),
+      cpuMs: (user + system) / 1000,
     };
   }
 }
 
-function sleep(delayMs: number): Promise<void> {
+function pass(ms: number): Promise<void> {
   return new Promise((resolve) => {
-    setTimeout(resolve, delayMs);
+    setTimeout(resolve, ms);
   });
 }

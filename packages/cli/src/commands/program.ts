@@ -8,6 +8,7 @@ import { deadCommand } from './dead-command.ts';
 import { EXIT, exitCodeOf, messageOf, UsageError } from './exit-code.ts';
 import { exporterCommand } from './exporter-command.ts';
 import { loadCommand } from './load-command.ts';
+import { scheduleCommands } from './schedule-commands.ts';
 import { showCommands } from './show-commands.ts';
 import { submitCommand } from './submit-command.ts';
 import { topCommand } from './top-command.ts';
@@ -42,6 +43,7 @@ export function buildProgram(): Command {
     ...showCommands(),
     topCommand(),
     ...changeCommands(),
+    ...scheduleCommands(),
     deadCommand(),
     loadCommand(),
     checkCommand(),

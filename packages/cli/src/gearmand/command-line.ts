@@ -15,6 +15,7 @@ export interface Given {
 
 const FOOTER = `
 Options of gearmand for its persistent queues are known, but refused: say --data-dir or --store.
+"gearmand store import" takes over a sqlite3 queue.
 Exit codes: 0 ended by a signal, 1 failed, 2 wrong arguments, 3 an address cannot be used, 4 no such queue, or --data-dir or --store cannot be used.`;
 
 /**

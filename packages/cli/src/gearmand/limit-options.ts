@@ -28,6 +28,11 @@ const LIMITS: { readonly [K in keyof Required<ServerLimits>]: Limit } = {
   maxSchedules: count('schedules; more are answered with QUEUE_ERROR', '10000'),
   maxScheduleBytes: bytes('largest payload of a schedule', '64 KiB'),
   maxInputBytes: bytes('unfinished messages of all connections; past it they are read one by one', '128 MiB'),
+  maxSpoolBytes: bytes(
+    'large payloads in --spool-dir; submits past it are answered with QUEUE_ERROR',
+    '16 GiB',
+  ),
+  maxSpoolingFiles: count('large payloads that may come at the same time; further ones wait', '256'),
   maxOutputBytes: bytes('output that waits for all peers; past it those with the most are closed', '256 MiB'),
   maxResultBytes: bytes('memory of all results that are kept; the oldest go first', '64 MiB'),
   outboxSoftBytes: bytes('output that waits for a peer, past which it and its workers have to wait', '8 MiB'),

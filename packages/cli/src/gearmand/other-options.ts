@@ -33,7 +33,7 @@ const IGNORED = {
 };
 
 const NO_STORE =
-  'there is no such queue here; --data-dir keeps background jobs in a directory, --store in PostgreSQL';
+  'there is no such queue here; --data-dir keeps background jobs in a directory, --store in PostgreSQL, and "gearmand store import" takes over a sqlite3 queue';
 
 /** Options that ask for what is not here: to go on without it would be worse than to stop. To support one, move its row. */
 const REFUSED = {

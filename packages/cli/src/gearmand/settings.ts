@@ -6,6 +6,7 @@ import { EXIT, FatalError } from './exit-code.ts';
 import { httpOptions, httpWarnings } from './http-settings.ts';
 import { jobRules, jobRulesWarnings } from './job-rules.ts';
 import { limitsOf } from './limit-options.ts';
+import { spoolOptions, spoolWarnings } from './spool-settings.ts';
 import { tlsOptions, tlsWarnings } from './tls-settings.ts';
 import { port as parsePort } from './values.ts';
 import type { OptionValues } from './working-options.ts';
@@ -56,17 +57,19 @@ const KEEP_DEFAULT = -1;
 export function readSettings(args: readonly string[], environment: Environment): Settings {
   const { values, warnings }: Given = withConfigFile(parseArguments(args));
   const log = logSettings(values);
+  const place = placeOf(values, environment);
   const quiet = values.daemon === true && log.file === 'stderr';
   return {
     server: {
       ...serverOptions(values, log.level),
       ...jobRules(values),
       tls: tlsOptions(values, environment),
+      spool: spoolOptions(values, place.dataDir),
     },
     listen: values.listen ?? [],
     port: values.port ?? portOf(environment) ?? DEFAULT_PORT,
     backlog: values.backlog,
-    ...placeOf(values, environment),
+    ...place,
     log: quiet ? { ...log, file: 'none' } : log,
     daemon: values.daemon ?? false,
     pidFile: values['pid-file'],
@@ -77,6 +80,7 @@ export function readSettings(args: readonly string[], environment: Environment):
       ...tlsWarnings(values),
       ...httpWarnings(values),
       ...jobRulesWarnings(values),
+      ...spoolWarnings(values, place.dataDir),
       ...(quiet ? [NO_LOG] : []),
     ],
   };

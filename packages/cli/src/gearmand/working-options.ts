@@ -221,6 +221,22 @@ export const WORKING_OPTIONS = {
     outcome: WORKS,
     isOurs: true,
   },
+  'spool-dir': {
+    value: 'directory',
+    parse: nonEmpty,
+    help: 'put large payloads into files there, not into memory',
+    fallback: 'DIR/spool with --data-dir DIR, else none',
+    outcome: WORKS,
+    isOurs: true,
+  },
+  'spool-threshold-bytes': {
+    value: 'bytes',
+    parse: integer(65_536),
+    help: 'how large a submit is that goes to --spool-dir',
+    fallback: '1 MiB',
+    outcome: WORKS,
+    isOurs: true,
+  },
   'config-file': {
     value: 'file',
     parse: nonEmpty,

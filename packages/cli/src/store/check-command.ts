@@ -6,8 +6,9 @@ import { asStoreFailure } from './open-store.ts';
 import { counted, countOf, Progress } from './progress.ts';
 
 const HELP = `
-Nothing is changed, and no right to write is needed; a store that a server uses is refused. Exit codes: 0 clean, 1 damaged,
-4 cannot be read. gearmand starts with a damaged store, too: opening it keeps copies of what is damaged and goes on with the rest.`;
+Nothing is changed, and no right to write is needed; a store that a server uses is refused. Exit
+codes: 0 clean, 1 damaged, 4 cannot be read. gearmand starts with a damaged store, too: opening it
+keeps copies of what is damaged and goes on with the rest.`;
 
 /** `gearmand store check` */
 export function checkCommand(): Command {

@@ -8,8 +8,9 @@ import { counted, countOf, Progress } from './progress.ts';
 const LOOK_EVERY_MS = 100;
 
 const HELP = `
-A server does this by itself while it runs, once half of its files is waste. Opening a damaged store repairs it, here as there:
-copies of damaged files stay as damaged-*, and what can be read moves to new files.`;
+A server does this by itself while it runs, once half of its files is waste. Opening a damaged
+store repairs it, here as there: copies of damaged files stay as damaged-*, and what can be read
+moves to new files.`;
 
 /** `gearmand store compact` */
 export function compactCommand(): Command {

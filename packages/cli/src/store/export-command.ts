@@ -1,5 +1,4 @@
-import { createWriteStream } from 'node:fs';
-import { open, unlink } from 'node:fs/promises';
+import { open, unlink, writeFile } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import type { JobStore, StoreContent } from '@gearman/server';
 import { Command } from 'commander';
@@ -14,9 +13,10 @@ const PIECE_CHARACTERS = 0x1_0000;
 const STANDARD_OUTPUT = '-';
 
 const HELP = `
-A line for each setting and each job, between a first line that says what it is and a last one that says that nothing is missing.
-Names and payloads stand as text where they are printable UTF-8, else in base64, as functionBase64, payloadBase64, and so on.
-"gearmand store import" reads it. The jobs stay in the store.`;
+A line for each setting and each job, between a first line that says what it is and a last one
+that says that nothing is missing. Names and payloads stand as text where they are printable
+UTF-8, else in base64, as functionBase64, payloadBase64, and so on. "gearmand store import" reads
+it. The jobs stay in the store.`;
 
 /** `gearmand store export` */
 export function exportCommand(): Command {
@@ -66,7 +66,7 @@ async function create(file: string): Promise<Target> {
 
 async function writeAll(pieces: AsyncIterable<string>, target: Target | undefined): Promise<void> {
   if (target === undefined) await pipeline(pieces, process.stdout, { end: false });
-  else await pipeline(pieces, createWriteStream('', { fd: target, autoClose: false }));
+  else await writeFile(target, pieces);
 }
 
 async function* linesOf(store: JobStore, content: StoreContent, now: Date): AsyncGenerator<string, void> {

@@ -15,14 +15,16 @@ interface ImportOptions extends StoreOptions {
 }
 
 const STANDARD_INPUT = '-';
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 const HELP = `
-The file is what "gearmand store export" wrote, or the sqlite3 queue of a gearmand that has ended, in order or not; it stays as it is.
-A store that is new gets jobs with the numbers they had, and so with their handles; in any other they are numbered behind the jobs
-that are there. Every job comes over as one of its own, also where unique ids are empty or the same.
+The file is what "gearmand store export" wrote, or the sqlite3 queue of a gearmand that has ended,
+in order or not; it stays as it is. A store that is new gets jobs with the numbers they had, and
+so with their handles; in any other they are numbered behind the jobs that are there. Every job
+comes over as one of its own, also where unique ids are empty or the same.
 
-Either all jobs are imported or, when one of them cannot be understood, none. An import that was interrupted goes on where it was
-when it is started again; one that is complete is not done twice.`;
+Either all jobs are imported or, when one of them cannot be understood, none. An import that was
+interrupted goes on where it was when it is started again; one that is complete is not done twice.`;
 
 /** `gearmand store import` */
 export function importCommand(): Command {
@@ -44,15 +46,21 @@ export function importCommand(): Command {
 async function runImport(directory: string, file: string, options: ImportOptions): Promise<void> {
   const source = await openSource(file, options.table);
   const progress = new Progress('jobs');
+  // So that nothing is left behind: neither a lock nor a copy of the file.
+  const interrupted = new AbortController();
+  const stop = (): void => interrupted.abort();
+  for (const name of SIGNALS) process.once(name, stop);
   try {
     const result = await importJobs(() => journalAt(directory, false, options), source, {
       skipBad: options.skipBad === true,
       force: options.force === true,
       onProgress: (done, of) => progress.show(done, of),
+      signal: interrupted.signal,
     });
     progress.end();
     process.stdout.write(describe(source, directory, result));
   } finally {
+    for (const name of SIGNALS) process.off(name, stop);
     progress.end();
     await source.close();
   }
@@ -76,17 +84,15 @@ async function beginsWith(file: string, magic: string): Promise<boolean> {
   }
 }
 
-function describe(
-  source: JobSource,
-  directory: string,
-  { jobs, before, survey, keepsNumbers }: ImportResult,
-): string {
+function describe(source: JobSource, directory: string, result: ImportResult): string {
+  const { jobs, before, survey, keepsNumbers } = result;
   const { bad, problems } = survey;
   const skipped = bad === 0 ? [] : [`left out ${counted(bad)} that cannot be understood`, ...problems];
+  const handles = keepsNumbers ? 'under their handles' : 'under new handles';
+  const first = before > 0 ? `; ${counted(before)} were there already` : '';
   const what =
     before === jobs && jobs > 0
-      ? `nothing to do: ${countOf(jobs, 'job')} of ${source.name} are in ${directory} already`
-      : `imported ${countOf(jobs - before, 'job')} of ${source.name} into ${directory}`;
-  const first = before > 0 && before < jobs ? `; ${counted(before)} were there already` : '';
-  return `${[`${what}${first}, ${keepsNumbers ? 'under their handles' : 'under new handles'}`, ...skipped].join('\n')}\n`;
+      ? `nothing to do: ${countOf(jobs, 'job')} of ${source.name} came into ${directory} before`
+      : `imported ${countOf(jobs - before, 'job')} of ${source.name} into ${directory}, ${handles}${first}`;
+  return `${[what, ...skipped].join('\n')}\n`;
 }

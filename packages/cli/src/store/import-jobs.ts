@@ -12,6 +12,8 @@ export interface ImportOptions {
   /** Import the file although it has been imported, or another one only in part. */
   readonly force: boolean;
   readonly onProgress: (done: number, of: number) => void;
+  /** Ends it behind the commit that is under way. */
+  readonly signal?: AbortSignal;
 }
 
 /** What an import did. */
@@ -111,7 +113,7 @@ async function putJobs(
   store: JobStore,
   source: JobSource,
   record: ImportRecord,
-  { onProgress }: ImportOptions,
+  { onProgress, signal }: ImportOptions,
 ): Promise<void> {
   let puts: StoredJob[] = [];
   let bytes = 0;
@@ -119,6 +121,7 @@ async function putJobs(
   const flush = async (): Promise<void> => {
     await commit(store, puts, new Map(), { ...record, done });
     onProgress(done, record.jobs);
+    if (signal?.aborted === true && done < record.jobs) throw stopped('interrupted', done, record);
     puts = [];
     bytes = 0;
   };
@@ -142,10 +145,13 @@ async function commit(
   settings.set(PROGRESS_SETTING, writeRecord(record));
   const { refused } = await store.commit({ puts, changes: [], dones: [], settings });
   if (refused === undefined) return;
-  const done = record.done - puts.length;
-  throw refusal(
-    `${refused.message}; ${done} of ${record.jobs} jobs are imported, and the same command goes on from there`,
-    refused,
+  throw stopped(refused.message, record.done - puts.length, record, refused);
+}
+
+function stopped(why: string, done: number, { jobs }: ImportRecord, cause?: Error): FatalError {
+  return refusal(
+    `${why}; ${done} of ${jobs} jobs are imported, and the same command goes on from there`,
+    cause,
   );
 }
 

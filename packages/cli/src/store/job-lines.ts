@@ -54,8 +54,7 @@ export function writeEnd(): string {
 const line = (value: object): string => `${JSON.stringify(value)}\n`;
 
 /** Anything that a terminal or an editor might not show as it is. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const UNPRINTABLE = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/;
+const UNPRINTABLE = /(?![\t\n\r])\p{Cc}/u;
 
 function bytesField(name: string, bytes: Uint8Array): Readonly<Record<string, string>> {
   try {

@@ -13,8 +13,8 @@ Examples:
   gearmand store import /var/lib/gearman queue.db            from the sqlite3 queue of gearmand
   gearmand store compact /var/lib/gearman
 
-All but "check" need a store that no server uses. Exit codes: 0 done, 1 damage found or failed, 2 wrong arguments, 4 the store
-cannot be used.`;
+All but "check" need a store that no server uses. Exit codes: 0 done, 1 damage found or failed,
+2 wrong arguments, 4 the store cannot be used.`;
 
 /** `gearmand store`, and all there is below it: the source of help and of the page about commands. */
 export function buildStoreProgram(): Command {

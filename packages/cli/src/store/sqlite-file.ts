@@ -1,5 +1,5 @@
-import { constants } from 'node:fs';
-import { access, copyFile, mkdtemp, readdir, readlink, realpath, rm } from 'node:fs/promises';
+import fs, { constants } from 'node:fs';
+import { access, copyFile, mkdtemp, readdir, readFile, readlink, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { MAX_FUNCTION_NAME_BYTES, MAX_UNIQUE_ID_BYTES } from '@gearman/protocol';
@@ -89,7 +89,35 @@ async function openDatabase(path: string): Promise<Database> {
   const database = new exported.Database(path, { fileMustExist: true });
   // A write-ahead log is read without the shared memory that its writers had.
   database.exec('PRAGMA locking_mode = EXCLUSIVE');
+  withoutLockOf(path, () => database.get('SELECT count(*) FROM sqlite_master'));
+  if (await holdsTransaction(`${path}-journal`)) {
+    database.close();
+    throw new Error('its last transaction was cut off; "sqlite3 FILE .schema" undoes that, then try again');
+  }
   return database;
+}
+
+/**
+ * The first read is when SQLite undoes a transaction that was cut off, unless another process has reserved the file.
+ * node-sqlite3-wasm sees its own lock, a directory, and says that one has; nobody else knows of this copy.
+ */
+function withoutLockOf(path: string, read: () => unknown): void {
+  const { accessSync } = fs;
+  fs.accessSync = (asked, mode) => {
+    if (asked === `${path}.lock`) throw new Error('not locked');
+    accessSync(asked, mode);
+  };
+  try {
+    read();
+  } finally {
+    fs.accessSync = accessSync;
+  }
+}
+
+/** True for a journal that SQLite would have undone and removed. */
+async function holdsTransaction(journal: string): Promise<boolean> {
+  const bytes = await readFile(journal).catch(() => Buffer.alloc(1));
+  return (bytes[0] ?? 0) !== 0;
 }
 
 /** Returns the names of the columns. */
@@ -122,14 +150,14 @@ async function* entriesOf(
   // Tables of old versions have no times. Names are not always UTF-8, so they are read as bytes.
   const runAt = columns.has('when_to_run') ? 'when_to_run' : '0';
   const statement = database.prepare(
-    `SELECT rowid AS row, CAST(unique_key AS BLOB) AS uniqueKey, CAST(function_name AS BLOB) AS functionName,
+    `SELECT CAST(rowid AS TEXT) AS row, CAST(unique_key AS BLOB) AS uniqueKey, CAST(function_name AS BLOB) AS functionName,
       priority, CAST(data AS BLOB) AS data, ${runAt} AS runAt FROM ${quoted(table, '"')} ORDER BY rowid`,
   );
   try {
     for (const row of statement.iterate()) {
       const problem = problemOf(row);
       if (problem === undefined) yield { is: 'job', job: toJob(row) };
-      else yield { is: 'problem', where: `row ${String(row['row'])}`, text: problem };
+      else yield { is: 'problem', where: `row ${textIn(row['row'])}`, text: problem };
     }
   } finally {
     statement.finalize();
@@ -148,9 +176,9 @@ function problemOf(row: Row): string | undefined {
   if (nameIn(row['uniqueKey']).length > MAX_UNIQUE_ID_BYTES) {
     return `unique_key has more than ${MAX_UNIQUE_ID_BYTES} bytes`;
   }
-  if (![0, 1, 2].includes(Number(row['priority']))) return `priority is ${String(row['priority'])}`;
+  if (![0, 1, 2].includes(Number(row['priority']))) return `priority is ${textIn(row['priority'])}`;
   const runAt = Number(row['runAt'] ?? 0);
-  if (!Number.isFinite(runAt) || runAt < 0) return `when_to_run is ${String(row['runAt'])}`;
+  if (!Number.isFinite(runAt) || runAt < 0) return `when_to_run is ${textIn(row['runAt'])}`;
   return undefined;
 }
 
@@ -171,6 +199,11 @@ function toJob(row: Row): ForeignJob {
     extra: '',
   };
 }
+
+const textIn = (value: unknown): string =>
+  typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint'
+    ? `${value}`
+    : 'no number';
 
 /** gearmand keeps the NUL that it puts behind a unique id of 64 bytes. */
 function nameIn(value: unknown): string {

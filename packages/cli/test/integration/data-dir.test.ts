@@ -45,6 +45,23 @@ describe('--data-dir', () => {
     expect(await take(second.port)).toEqual({ handle, text: 'a photo' });
   });
 
+  test.each(['SIGKILL', 'SIGTERM'] as const)('keeps large payloads, in files, over %s', async (signal) => {
+    const directory = join(temporaryFolder(), 'jobs');
+    const [spool, payloads] = [join(directory, 'spool'), join(directory, 'payloads')];
+    const first = await gearmandOnFreePort('--data-dir', directory);
+    const text = 'a film '.repeat(300_000);
+    const handle = await submit(first.port, text);
+    const namesIn = (folder: string): string[] => readdirSync(folder).filter((name) => name !== 'lock');
+    expect([namesIn(spool).length, namesIn(payloads).length]).toEqual([1, 1]);
+    first.signal(signal);
+    await first.ended;
+
+    const second = await gearmandOnFreePort('--data-dir', directory);
+    expect([namesIn(spool), namesIn(payloads).length]).toEqual([[], 1]);
+    const job = await take(second.port);
+    expect([job.handle, job.text === text]).toEqual([handle, true]);
+  });
+
   test('may stand in GEARMAND_DATA_DIR', async () => {
     const directory = join(temporaryFolder(), 'jobs');
     const args = ['--listen', '127.0.0.1', '--port', '0'];

@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Packet, request } from '@gearman/protocol';
 import { RawConnection, startRawWorker } from '@gearman/testing';
@@ -74,6 +75,26 @@ describe.runIf(isPossible)('on a full disk', () => {
     // What was completed on the full disk was recorded: with the job that came later, at the latest.
     const third = await gearmandOnFreePort('--data-dir', directory);
     expect(await ask({ port: third.port }, 'status')).toMatch(/^f\t1\t0\t0\n/);
+  });
+
+  test('for large payloads: theirs are refused with the cause, and all else goes on', async () => {
+    const directory = smallDisk('size=8m');
+    const { port } = await gearmandOnFreePort('--spool-dir', join(directory, 'spool'));
+    await using client = await RawConnection.open(port);
+    const submit = (bytes: number): Packet =>
+      request('SUBMIT_JOB_BG', { functionName: 'f', uniqueId: '', workload: Buffer.alloc(bytes, 'x') });
+    client.send(submit(5_000_000), submit(5_000_000), submit(10), submit(2_000_000));
+    const first = await client.expect('JOB_CREATED');
+    expect(await client.expect('ERROR')).toMatchObject({
+      code: 'QUEUE_ERROR',
+      text: expect.stringMatching(/^The job cannot be stored: ENOSPC/),
+    });
+    await client.expect('JOB_CREATED');
+    await client.expect('JOB_CREATED');
+    expect(await ask({ port }, `cancel job ${first.handle}`)).toBe('OK\r\n');
+    await expect.poll(() => readdirSync(join(directory, 'spool'))).toHaveLength(2);
+    client.send(submit(5_000_000));
+    await client.expect('JOB_CREATED');
   });
 
   test('too small for a journal: code 4', async () => {

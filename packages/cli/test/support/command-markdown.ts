@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { addConnectionOptions } from '../../src/commands/connection-options.ts';
 import { buildProgram } from '../../src/commands/program.ts';
 import { OWN_OPTIONS } from '../../src/gearadmin/option-table.ts';
+import { buildStoreProgram } from '../../src/store/program.ts';
 import { INVOCATIONS } from './invocations.ts';
 
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
@@ -20,15 +21,15 @@ const rowsOf = (command: Command) =>
     return { flags: option.flags, help };
   });
 
-function section(command: Command, shared: ReadonlySet<string>): string {
+function section(parent: string, command: Command, shared: ReadonlySet<string>): string {
   const rows = rowsOf(command).filter(({ flags }) => !shared.has(flags));
   const args = command.registeredArguments
     .filter(({ description }) => description !== '')
     .map((argument) => `- \`${argument.name()}\`: ${argument.description}`);
   const description = `${command.description().charAt(0).toUpperCase()}${command.description().slice(1)}.`;
   return [
-    `### gearman ${command.name()}`,
-    `\`gearman ${command.name()} ${command.usage()}\``,
+    `### ${parent} ${command.name()}`,
+    `\`${parent} ${command.name()} ${command.usage()}\``,
     description,
     ...(args.length === 0 ? [] : [args.join('\n')]),
     ...(rows.length === 0 ? [] : [optionTable(rows)]),
@@ -62,7 +63,10 @@ export function commandMarkdown(): Readonly<Record<string, string>> {
   );
   return {
     connection: optionTable(connection),
-    commands: program.commands.map((command) => section(command, shared)).join('\n\n'),
+    commands: program.commands.map((command) => section('gearman', command, shared)).join('\n\n'),
+    store: buildStoreProgram()
+      .commands.map((command) => section('gearmand store', command, new Set()))
+      .join('\n\n'),
     gearadmin: optionTable(own),
     differences: [...differences].map((text) => `- ${text}`).join('\n'),
   };

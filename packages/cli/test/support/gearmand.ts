@@ -4,7 +4,8 @@ import { connect, type NetConnectOpts } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 
-const BIN = fileURLToPath(new URL('../../bin/gearmand.js', import.meta.url));
+/** The built command. */
+export const BIN = fileURLToPath(new URL('../../bin/gearmand.js', import.meta.url));
 
 /** How the command ended. */
 export interface Ended {
@@ -28,7 +29,15 @@ export interface Gearmand {
 
 /** Starts the built command; killed at the end of the test. */
 export function gearmand(args: readonly string[], env: Record<string, string> = {}): Gearmand {
-  const child = spawn(process.execPath, [BIN, ...args], {
+  return startCommand([process.execPath, BIN, ...args], env);
+}
+
+/** Starts a command that says where it listens as gearmand does; killed at the end of the test. */
+export function startCommand(
+  [program = '', ...args]: readonly string[],
+  env: Record<string, string> = {},
+): Gearmand {
+  const child = spawn(program, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'], ...env },
   });

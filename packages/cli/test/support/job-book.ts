@@ -4,23 +4,38 @@ import { type Packet, request } from '@gearman/protocol';
 export interface Wish {
   readonly packet: Packet;
   readonly functionName: string;
-  readonly kind: 'plain' | 'merging' | 'epoch' | 'foreground';
+  readonly kind: Kind;
+  /** Tells it from all others. */
+  readonly id: number;
   readonly workload: string;
   /** When it was sent, in steps of the book. */
   readonly sentAt: number;
 }
 
 interface Completion {
-  readonly handle: string;
+  readonly job: number;
   /** When the server had certainly read it, in steps of the book. */
   readonly readAt: number;
 }
 
+type Kind = 'plain' | 'merging' | 'epoch' | 'foreground';
+
+/** How many of a hundred submits are of each kind. */
+const KINDS: readonly (readonly [kind: Kind, percent: number])[] = [
+  ['plain', 70],
+  ['merging', 15],
+  ['epoch', 5],
+  ['foreground', 10],
+];
+const PRIORITIES = ['HIGH_BG', 'BG', 'LOW_BG'] as const;
 const SIZES = [0, 10, 100, 100, 100, 1000, 5000, 100_000];
-const FILL = 'x';
+const FILLS: ReadonlyMap<number, string> = new Map(SIZES.map((size) => [size, 'x'.repeat(size)]));
+/** In place of an id: several submits may have become one job. */
+const ANY_ID = -1;
 
 /**
- * What clients were promised and workers were given, over all lives of a server; says what should not have been.
+ * What clients were promised and workers were given, over all lives of a server; says what should not have been. Jobs are
+ * known by their numbers, so that a million of them fit.
  *
  * The completion of a job is durable for certain when a job has been acknowledged that was submitted after the server had
  * read the completion: both were in the same commit, or the completion in an earlier one. Until then a kill may undo it.
@@ -30,18 +45,19 @@ export class JobBook {
   readonly #random: () => number;
   #step = 0;
   #wishes = 0;
-  /** Background jobs that were acknowledged, with what they carry unless others may have merged into them. */
-  readonly #acknowledged = new Map<string, string | undefined>();
-  readonly #handles = new Set<string>();
-  readonly #assigned = new Set<string>();
-  readonly #completed = new Set<string>();
+  #prefix: string | undefined;
+  /** Background jobs that were acknowledged, and the ids of what they carry. */
+  readonly #acknowledged = new Map<number, number>();
+  readonly #handles = new Set<number>();
+  readonly #assigned = new Set<number>();
+  readonly #completed = new Set<number>();
   /** Acknowledged and not completed yet. */
-  readonly #open = new Set<string>();
+  readonly #open = new Set<number>();
   #fresh: Completion[] = [];
-  readonly #durablyCompleted = new Set<string>();
-  #lastInOrder = 0;
+  readonly #durablyCompleted = new Set<number>();
+  /** Of each priority. */
+  readonly #lastInOrder = new Map<string, number>();
   #repeats = 0;
-  #whenSettled: (() => void) | undefined;
   #countdown: { left: number; readonly resolve: () => void } | undefined;
 
   constructor(random: () => number) {
@@ -50,6 +66,11 @@ export class JobBook {
 
   get acknowledged(): number {
     return this.#acknowledged.size;
+  }
+
+  /** Acknowledged and not completed yet. */
+  get open(): number {
+    return this.#open.size;
   }
 
   /** Runs of jobs that were completed already, though not durably. */
@@ -64,108 +85,122 @@ export class JobBook {
     });
   }
 
-  /** Resolves when every acknowledged job has been completed. */
-  settled(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#whenSettled = resolve;
-      this.#look();
-    });
-  }
-
   /** Some job to submit. */
   wish(): Wish {
-    const dice = this.#random();
-    const kind = dice < 0.7 ? 'plain' : dice < 0.85 ? 'merging' : dice < 0.9 ? 'epoch' : 'foreground';
+    const kind = this.#someKind();
     const functionName = kind === 'plain' && this.#random() < 0.3 ? 'ordered' : 'any';
-    const size = SIZES[Math.floor(this.#random() ** 2 * SIZES.length)] ?? 0;
-    const workload = `${++this.#wishes}:${FILL.repeat(size)}`;
-    const packet = this.#packet(kind, functionName, Buffer.from(workload, 'latin1'));
-    return { packet, functionName, kind, workload, sentAt: ++this.#step };
+    const size = SIZES[Math.floor(this.#random() ** 3 * SIZES.length)] ?? 0;
+    const priority = this.#somePriority();
+    const id = ++this.#wishes;
+    const workload = `${id}:${priority}:${FILLS.get(size)}`;
+    const packet = this.#packet(kind, priority, functionName, Buffer.from(workload, 'latin1'));
+    return { packet, functionName, kind, id, workload, sentAt: ++this.#step };
   }
 
-  acknowledge({ kind, workload, sentAt }: Wish, handle: string): void {
-    if (kind !== 'merging') this.#newHandle(handle);
+  acknowledge({ kind, id, sentAt }: Wish, handle: string): void {
+    const job = this.#numberOf(handle);
+    if (kind !== 'merging') this.#newHandle(job);
     if (kind === 'foreground') return;
-    if (kind === 'merging') this.#acknowledged.set(handle, undefined);
-    else this.#promise(handle, workload, sentAt);
-    if (!this.#completed.has(handle)) this.#open.add(handle);
+    if (kind === 'merging') this.#acknowledged.set(job, ANY_ID);
+    else this.#promise(job, id, sentAt);
+    if (!this.#completed.has(job)) this.#open.add(job);
     if (this.#countdown !== undefined && --this.#countdown.left === 0) this.#countdown.resolve();
   }
 
   /** A worker got a job. */
   assign(handle: string, functionName: string, workload: string): void {
     this.#step++;
-    const promised = this.#acknowledged.get(handle);
-    if (promised !== undefined && promised !== workload)
-      this.#complain(`${handle} came with ${workload.length} bytes that are not its own`);
-    const [, fill = ''] = workload.split(':');
-    if (fill !== FILL.repeat(fill.length)) this.#complain(`${handle} came with altered bytes`);
-    if (this.#durablyCompleted.has(handle))
-      this.#complain(`${handle} was completed for good, and came again`);
-    else if (this.#completed.has(handle)) this.#repeats++;
-    if (functionName === 'ordered' && !this.#assigned.has(handle)) this.#checkOrder(handle);
-    this.#assigned.add(handle);
+    const job = this.#numberOf(handle);
+    const [id, priority = '', fill] = workload.split(':');
+    const promised = this.#acknowledged.get(job);
+    if (promised !== undefined && promised !== ANY_ID && promised !== Number(id))
+      this.#complain(`${handle} came with the bytes of ${id}, not of ${promised}`);
+    if (Number(id) > this.#wishes || fill === undefined || FILLS.get(fill.length) !== fill)
+      this.#complain(`${handle} came with altered bytes`);
+    if (this.#durablyCompleted.has(job)) this.#complain(`${handle} was completed for good, and came again`);
+    else if (this.#completed.has(job)) this.#repeats++;
+    if (functionName === 'ordered' && !this.#assigned.has(job)) this.#checkOrder(job, priority);
+    this.#assigned.add(job);
   }
 
   complete(handle: string): void {
-    this.#completed.add(handle);
-    this.#open.delete(handle);
-    this.#look();
+    const job = this.#numberOf(handle);
+    this.#completed.add(job);
+    this.#open.delete(job);
   }
 
   /** The server has certainly read the completion. */
   confirm(handle: string): void {
-    this.#fresh.push({ handle, readAt: ++this.#step });
+    this.#fresh.push({ job: this.#numberOf(handle), readAt: ++this.#step });
   }
 
   /** The server is dead: what is not durable now never will be. */
   killed(): void {
     this.#fresh = [];
+    this.#countdown = undefined;
   }
 
-  #packet(kind: Wish['kind'], functionName: string, workload: Buffer): Packet {
-    const plain = { functionName, uniqueId: '', workload };
-    if (kind === 'foreground') return request('SUBMIT_JOB', plain);
-    if (kind === 'merging') {
-      const uniqueId = `u${Math.floor(this.#random() * 50)}`;
-      // A foreground job may become durable this way.
-      return this.#random() < 0.2
-        ? request('SUBMIT_JOB_HIGH_BG', { ...plain, uniqueId })
-        : request('SUBMIT_JOB_BG', { ...plain, uniqueId });
+  #someKind(): Kind {
+    let dice = this.#random() * 100;
+    for (const [kind, percent] of KINDS) {
+      dice -= percent;
+      if (dice < 0) return kind;
     }
-    if (kind === 'epoch') {
-      const seconds = Math.floor(Date.now() / 1000) + Math.floor(this.#random() * 3) - 1;
-      return request('SUBMIT_JOB_EPOCH', { ...plain, epoch: String(seconds) });
-    }
+    return 'plain';
+  }
+
+  #somePriority(): (typeof PRIORITIES)[number] {
     const dice = this.#random();
-    if (functionName === 'ordered' || dice < 0.6) return request('SUBMIT_JOB_BG', plain);
-    return dice < 0.8 ? request('SUBMIT_JOB_HIGH_BG', plain) : request('SUBMIT_JOB_LOW_BG', plain);
+    return dice < 0.6 ? 'BG' : dice < 0.8 ? 'HIGH_BG' : 'LOW_BG';
   }
 
-  #newHandle(handle: string): void {
-    if (this.#handles.has(handle)) this.#complain(`${handle} was given twice`);
-    this.#handles.add(handle);
+  #packet(kind: Kind, priority: (typeof PRIORITIES)[number], functionName: string, workload: Buffer): Packet {
+    const plain = { functionName, uniqueId: '', workload };
+    switch (kind) {
+      case 'foreground':
+        return request('SUBMIT_JOB', plain);
+      case 'epoch': {
+        const seconds = Math.floor(Date.now() / 1000) + Math.floor(this.#random() * 3) - 1;
+        return request('SUBMIT_JOB_EPOCH', { ...plain, epoch: String(seconds) });
+      }
+      case 'merging':
+        return request(`SUBMIT_JOB_${priority}`, {
+          ...plain,
+          uniqueId: `u${Math.floor(this.#random() * 50)}`,
+        });
+      case 'plain':
+        return request(`SUBMIT_JOB_${priority}`, plain);
+    }
   }
 
-  #promise(handle: string, workload: string, sentAt: number): void {
-    this.#acknowledged.set(handle, workload);
+  #numberOf(handle: string): number {
+    const dash = handle.lastIndexOf('-');
+    const prefix = handle.slice(0, dash);
+    this.#prefix ??= prefix;
+    if (prefix !== this.#prefix) this.#complain(`${handle} does not begin with ${this.#prefix}`);
+    return Number(handle.slice(dash + 1));
+  }
+
+  #newHandle(job: number): void {
+    if (this.#handles.has(job)) this.#complain(`the handle of ${job} was given twice`);
+    this.#handles.add(job);
+  }
+
+  #promise(job: number, id: number, sentAt: number): void {
+    this.#acknowledged.set(job, id);
     const later = this.#fresh.findIndex(({ readAt }) => readAt > sentAt);
     const durable = this.#fresh.splice(0, later < 0 ? this.#fresh.length : later);
-    for (const { handle: completed } of durable) this.#durablyCompleted.add(completed);
+    for (const completion of durable) this.#durablyCompleted.add(completion.job);
   }
 
   /** Jobs of one priority that nobody has had come in the order of their submits. */
-  #checkOrder(handle: string): void {
-    const number = Number(handle.split('-').at(-1));
-    if (number < this.#lastInOrder) this.#complain(`${handle} came after ${this.#lastInOrder}`);
-    this.#lastInOrder = number;
+  #checkOrder(job: number, priority: string): void {
+    const last = this.#lastInOrder.get(priority) ?? 0;
+    if (job < last) this.#complain(`${job} came after ${last}`);
+    this.#lastInOrder.set(priority, job);
   }
 
   #complain(complaint: string): void {
     this.complaints.push(complaint);
-  }
-
-  #look(): void {
-    if (this.#open.size === 0) this.#whenSettled?.();
   }
 }

@@ -2,7 +2,7 @@ import { latin1Slice, type Packet, request } from '@gearman/protocol';
 import { RawConnection } from '@gearman/testing';
 import type { JobBook, Wish } from './job-book.ts';
 
-const IN_FLIGHT = 32;
+const IN_FLIGHT = 16;
 const echo = (text: string): Packet => request('ECHO_REQ', { data: Buffer.from(text, 'latin1') });
 
 /**

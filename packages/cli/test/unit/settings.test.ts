@@ -96,6 +96,18 @@ test('--data-dir and --store exclude each other, also in the environment', () =>
   expect(() => read([], { GEARMAND_DATA_DIR: '/g', GEARMAND_STORE: 'postgres://a/b' })).toThrow(sentence);
 });
 
+test.each([
+  { args: [], spool: undefined },
+  { args: ['--data-dir', '/g'], spool: { directory: '/g/spool' } },
+  { args: ['--spool-dir', '/s', '--data-dir', '/g'], spool: { directory: '/s' } },
+  {
+    args: ['--spool-dir', '/s', '--spool-threshold-bytes=70000'],
+    spool: { directory: '/s', thresholdBytes: 70_000 },
+  },
+])('$args puts large payloads into $spool.directory', ({ args, spool }) => {
+  expect(read(args).server.spool).toEqual(spool);
+});
+
 describe('the port', () => {
   test.each([
     { args: [], env: '', port: 4730 },

@@ -57,6 +57,9 @@ export class FakeServer extends FakeTransport {
     this.send(response('WORK_COMPLETE', { handle, data: Buffer.from(result) }));
   }
 
+  /** False for a server that knows none. */
+  grantsOptions = true;
+
   /** Takes the packets of one type out of what came. */
   take<T extends PacketType>(type: T): Packet<T>[] {
     const taken = this.received.filter((packet) => packet.type === type);
@@ -74,6 +77,8 @@ export class FakeServer extends FakeTransport {
 
   #grant(option: string): void {
     this.options.push(option);
-    queueMicrotask(() => this.send(response('OPTION_RES', { option })));
+    const refusal = { code: 'UNKNOWN_OPTION', text: 'Server does not recognize given option' };
+    const answer = this.grantsOptions ? response('OPTION_RES', { option }) : response('ERROR', refusal);
+    queueMicrotask(() => this.send(answer));
   }
 }

@@ -4,8 +4,8 @@ import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 
 const run = promisify(execFile);
-// The whole is `npm run client-memory --workspace @gearman/bench`: a million jobs, and 100,000 at once.
-const SCRIPT = fileURLToPath(new URL('../../../bench/dist/client/million.js', import.meta.url));
+// The whole is `npm run bench -- client-memory`: a million jobs, and 100,000 at once.
+const SCRIPT = fileURLToPath(new URL('../../../bench/dist/checks/client-memory.js', import.meta.url));
 
 test('the heap comes back after many jobs, and after many at once', { timeout: 60_000 }, async () => {
   const args = ['--jobs', '20000', '--at-once', '10000', '--warm-up', '10000'];

@@ -130,8 +130,8 @@ describe('submitAt() and schedule()', () => {
   it('take a contract, or what the client knows of a name', async () => {
     const { client, server } = await connect();
     const later = client.submitAt(add, 1_900_000_000, [1, 2]);
-    const often = client.schedule(add, { hour: 3 }, [3, 4]);
-    expect(await sentTo(server)).toEqual(['SUBMIT_JOB_EPOCH add [1,2]', 'SUBMIT_JOB_SCHED add [3,4]']);
+    const often = client.schedule(greet, { hour: 3 }, 'hello');
+    expect(await sentTo(server)).toEqual(['SUBMIT_JOB_EPOCH add [1,2]', 'SUBMIT_JOB_SCHED greet hello']);
     server.create('H:1', 'H:2');
     expect([(await later).handle, (await often).handle]).toEqual(['H:1', 'H:2']);
     expect(await errorOf(client.submitAt(add, 1_900_000_000, wrong))).toMatchObject({ part: 'input' });

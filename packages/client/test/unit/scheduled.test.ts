@@ -1,14 +1,15 @@
 import { response } from '@gearman/protocol';
 import { describe, expect, test } from 'vitest';
-import type { RunAt, Schedule } from '../../src/index.ts';
-import { toWireSchedule } from '../../src/schedule.ts';
+import type { RunAt, Schedule, ScheduleOptions } from '../../src/index.ts';
+import { parseTimes } from '../../src/schedule.ts';
 import { connectFakeClient } from '../support/fake-client.ts';
 import { errorOf } from '../support/fake-job.ts';
 import { turn } from '../support/fake-network.ts';
 
 const DATA = new TextEncoder().encode('data');
 
-const fields = (schedule: string | Schedule): string => Object.values(toWireSchedule(schedule)).join(' ');
+const fields = (schedule: string | Schedule): string =>
+  Object.values(parseTimes(schedule).wire ?? {}).join(' ');
 
 describe('submitAt()', () => {
   test.each<[string, RunAt, string]>([
@@ -95,9 +96,104 @@ describe('schedule()', () => {
 
   test('rejects a schedule that cannot be sent', async () => {
     const { client } = await connectFakeClient();
-    expect(await errorOf(client.schedule('f', '* * *'))).toMatchObject({
-      code: 'ERR_GEARMAN_INVALID_ARGUMENT',
-    });
+    for (const call of [
+      client.schedule('f', '* * *'),
+      client.schedule('f', '* * * * *', 'x', { jitterMs: -1 }),
+      client.schedule('f', '* * * * *', 'x', { catchUp: 'some' as never }),
+      client.schedule('f', '* * * * *', 'x', { surprise: 1 } as never),
+    ])
+      expect(await errorOf(call)).toMatchObject({ code: 'ERR_GEARMAN_INVALID_ARGUMENT' });
+  });
+
+  test.each<[string, string | Schedule, ScheduleOptions, object]>([
+    ['seconds', '30 0 3 * * *', {}, { cron: '30 0 3 * * *', priority: 'normal' }],
+    ['the last day of a month', '0 3 L * *', {}, { cron: '0 3 L * *', priority: 'normal' }],
+    [
+      'rules',
+      { hour: 3, dow: 'sun' },
+      {
+        ...{
+          timeZone: 'Europe/Berlin',
+          catchUp: 'all',
+          overlap: 'allow',
+          limit: 2,
+          jitterMs: 10,
+          priority: 'high',
+        },
+        ...{ startAt: new Date(1000), endAt: new Date(5000) },
+      },
+      {
+        ...{
+          cron: '* 3 * * 0',
+          timeZone: 'Europe/Berlin',
+          catchUp: 'all',
+          overlap: 'allow',
+          limit: 2,
+          jitterMs: 10,
+        },
+        ...{ priority: 'high', startAtMs: 1000, endAtMs: 5000 },
+      },
+    ],
+    [
+      'a zone in other letters',
+      '@daily',
+      { timeZone: 'Bäse' },
+      { cron: '0 0 * * *', timeZone: 'Bäse', priority: 'normal' },
+    ],
+  ])('agrees on an extension for %s', async (_, schedule, options, sent) => {
+    const { client, server } = await connectFakeClient();
+    const ref = client.schedule('f', schedule, 'data', { uniqueId: 'u', ...options });
+    await turn();
+    expect(server.options).toContain('x-schedule');
+    await turn();
+    const [packet] = server.take('SUBMIT_SCHEDULE');
+    expect(packet).toMatchObject({ functionName: 'f', uniqueId: 'u', workload: DATA });
+    expect(packet?.options).toMatch(/^[ -~]*$/);
+    expect(JSON.parse(packet?.options ?? '')).toEqual(sent);
+    server.create('S:1');
+    expect(await ref).toMatchObject({ handle: 'S:1' });
+  });
+
+  test('rejects with UNSUPPORTED where a server does not know the extension, and the connection stays', async () => {
+    const { client, server } = await connectFakeClient();
+    const error = errorOf(client.schedule('f', '@daily', 'x', { limit: 1 }));
+    await turn();
+    server.send(
+      response('ERROR', { code: 'UNKNOWN_OPTION', text: 'Server does not recognize given option' }),
+    );
+    expect(await error).toMatchObject({ code: 'ERR_GEARMAN_UNSUPPORTED', command: 'SUBMIT_SCHEDULE' });
+    expect(server.types).toEqual([]);
+    expect(client.pool.servers).toMatchObject([{ state: 'ready' }]);
+  });
+
+  test('has the same unique id for the same call, another one for any other, and none if told so', async () => {
+    const { client, server } = await connectFakeClient();
+    const ids: string[] = [];
+    const idOf = async (
+      functionName: string,
+      schedule: string,
+      data: string,
+      options?: ScheduleOptions,
+    ): Promise<string> => {
+      const ref = client.schedule(functionName, schedule, data, options);
+      await turn();
+      ids.push(server.take('SUBMIT_JOB_SCHED')[0]?.uniqueId ?? '');
+      server.create('S:1');
+      await ref;
+      return ids.at(-1) ?? '';
+    };
+    const id = await idOf('f', '@daily', 'data');
+    expect(id).toMatch(/^[0-9a-f]{40}$/);
+    expect(await idOf('f', '0 0 * * *', 'data')).toBe(id);
+    for (const call of [
+      ['g', '@daily', 'data'],
+      ['f', '@hourly', 'data'],
+      ['f', '@daily', 'other'],
+    ] as const)
+      expect(await idOf(call[0], call[1], call[2])).not.toBe(id);
+    expect(new Set(ids).size).toBe(4);
+    expect(await idOf('f', '@daily', 'data', { generateUnique: false })).toBe('');
+    expect(await idOf('f', '@daily', 'data', { uniqueId: 'nightly' })).toBe('nightly');
   });
 });
 
@@ -121,15 +217,30 @@ describe('A schedule', () => {
     [{ hour: 3, dow: 0 }, '* 3 * * 0'],
     [{ minute: 0, dow: 'sun' }, '0 * * * 6'],
     [{ day: 29, month: 2 }, '* * 29 2 *'],
+    ['*/5 8-17 1,15 1-12/3 *', '*/5 8-17 1,15 1-12/3 *'],
+    ['0 0 * * mon-fri', '0 0 * * 0,1,2,3,4'],
+    ['0 0 * * 5-7', '0 0 * * 4,5,6'],
+    ['0 0 * * fri-sun', '0 0 * * 4,5,6'],
+    ['0 0 * * sat,sun', '0 0 * * 5,6'],
+    ['0 0 * * */2', '0 0 * * 1,3,5,6'],
+    ['0 0 * * 0-7', '0 0 * * *'],
+    ['0 0 * jan,MAR *', '0 0 * 1,3 *'],
+    ['0 0 31 4,5 *', '0 0 31 4,5 *'],
+    [{ minute: '*/5', hour: '8-17', dow: 'mon-fri' }, '*/5 8-17 * * 0,1,2,3,4'],
+    [{ minute: 0, month: 'jan-mar', dow: '0-6' }, '0 * * 1-3 *'],
   ])('%j is %s on the wire', (schedule, wire) => {
     expect(fields(schedule)).toBe(wire);
   });
 
   test.each<[string | Schedule, RegExp]>([
-    ['*/5 * * * *', /no ranges, lists or steps/],
-    ['0 1-5 * * *', /hour is "1-5".*no ranges/],
-    ['0 1,2 * * *', /no ranges, lists or steps/],
-    ['0 0 * * mon-fri', /no ranges/],
+    ['5/10 * * * *', /a step needs/],
+    ['*/0 * * * *', /a step needs/],
+    ['0 17-8 * * *', /a step needs/],
+    ['0 0-24 * * *', /hour is 24/],
+    [{ minute: '1 -2' }, /minute is "1 -2"; expected 0 to 59/],
+    [{ dow: 'some-day' }, /dow/],
+    [{ hour: -1 }, /hour/],
+    [{ hour: 1.5 }, /hour/],
     ['60 * * * *', /minute is 60; expected 0 to 59/],
     ['0 24 * * *', /hour is 24/],
     ['0 0 0 * *', /day is 0; expected 1 to 31/],
@@ -144,9 +255,21 @@ describe('A schedule', () => {
     [{ dow: 7 }, /dow/],
     [{ day: 31, month: 11 }, /month 11 has no day 31/],
   ])('%j is refused', (schedule, message) => {
-    expect(() => toWireSchedule(schedule)).toThrow(
+    expect(() => parseTimes(schedule)).toThrow(
       expect.objectContaining({ code: 'ERR_GEARMAN_INVALID_ARGUMENT' }),
     );
-    expect(() => toWireSchedule(schedule)).toThrow(message);
+    expect(() => parseTimes(schedule)).toThrow(message);
+  });
+
+  test.each<[string | Schedule, string]>([
+    ['@weekly', '0 0 * * 0'],
+    [' 0  3 * *\tmon ', '0 3 * * mon'],
+    ['*/10 * * * * *', '*/10 * * * * *'],
+    ['0 9 * * fri#2', '0 9 * * fri#2'],
+    [{ minute: 0, hour: 3, dow: 0 }, '0 3 * * 1'],
+    [{ minute: 0, hour: 3, dow: 'sun' }, '0 3 * * 0'],
+    [{ minute: 0, hour: 3, dow: '4-6' }, '0 3 * * 0,5,6'],
+  ])('%j is %s in cron', (schedule, cron) => {
+    expect(parseTimes(schedule).cron).toBe(cron);
   });
 });

@@ -140,4 +140,16 @@ describe('PacketWriter', () => {
     writer.write(packet);
     expect(concat(writer.take())).toEqual(concat(encodePacket(packet)));
   });
+
+  it('writes the head of a packet whose payload comes by other ways', () => {
+    const workload = bytesOf('x'.repeat(100_000));
+    const packet = request('SUBMIT_JOB', { functionName: 'f', uniqueId: 'u', workload });
+    const writer = new PacketWriter();
+    writer.write(created('before'));
+    const before = writer.sizeBytes;
+    writer.writeHead({ ...packet, workload: new Uint8Array(0) }, workload.length);
+    expect(writer.sizeBytes - before).toBe(12 + 'f\0u\0'.length);
+    const head = concat(writer.take()).subarray(before);
+    expect(concat([head, workload])).toEqual(concat(encodePacket(packet)));
+  });
 });

@@ -90,4 +90,88 @@ describe('StreamParser', () => {
     parser.push(bytesOf('c'));
     expect([parser.idle, parser.bufferedBytes]).toEqual([true, 0]);
   });
+
+  describe('with the option handOver', () => {
+    const handOver = { types: ['SUBMIT_JOB', 'SUBMIT_JOB_BG'], fromBytes: 10 } as const;
+    const submit = (code: number, workload: string) => frame(code, `f\0\0${workload}`);
+    const stream = concat([
+      submit(7, 'small'),
+      bytesOf('status\n'),
+      submit(7, '7890'),
+      frame(16, 'larger than 10 bytes'),
+      submit(18, '7890\0REQ\n'),
+      bytesOf('version\n'),
+    ]);
+
+    /** Everything in the stream; bodies that were handed over as the text that the caller has read. */
+    function read(pieces: readonly Uint8Array[]): unknown[] {
+      const parser = new StreamParser({ handOver });
+      const found: unknown[] = [];
+      let left = 0;
+      let body = '';
+      for (const piece of pieces) {
+        let at = 0;
+        while (at < piece.length) {
+          if (left > 0) {
+            const part = piece.subarray(at, at + left);
+            body += Buffer.from(part).toString('latin1');
+            at += part.length;
+            left -= part.length;
+            if (left === 0) found.push(body);
+            continue;
+          }
+          const messages: StreamMessage[] = [];
+          at = parser.pushSome(piece, at, messages, Number.POSITIVE_INFINITY);
+          found.push(...messages.map(show));
+          const head = parser.takeOver();
+          if (head === undefined) continue;
+          found.push(`${head.magic} ${head.type}`);
+          left = head.sizeBytes;
+          body = '';
+        }
+      }
+      expect([parser.idle, parser.bufferedBytes]).toEqual([true, 0]);
+      return found;
+    }
+
+    it('stops behind the headers of these packets, from this size on, wherever the stream is cut', () => {
+      const expected = [
+        show({
+          type: 'SUBMIT_JOB',
+          magic: 'REQ',
+          functionName: 'f',
+          uniqueId: '',
+          workload: { bytes: 'small' },
+        }),
+        text('status'),
+        show({
+          type: 'SUBMIT_JOB',
+          magic: 'REQ',
+          functionName: 'f',
+          uniqueId: '',
+          workload: { bytes: '7890' },
+        }),
+        echo('larger than 10 bytes'),
+        'REQ SUBMIT_JOB_BG',
+        'f\0\x007890\0REQ\n',
+        text('version'),
+      ];
+      expect(read([stream])).toEqual(expected);
+      for (const cut of everyByte(stream)) {
+        expect(read([stream.subarray(0, cut), stream.subarray(cut)])).toEqual(expected);
+      }
+      expect(read([...stream].map((byte) => Uint8Array.of(byte)))).toEqual(expected);
+    });
+
+    it('still reports what is too large, and keeps responses', () => {
+      const parser = new StreamParser({ handOver, maxPacketBytes: 20 });
+      expect(parser.push(submit(7, 'x'.repeat(30)))).toEqual([
+        expect.objectContaining({ type: 'OVERSIZE', packetType: 'SUBMIT_JOB' }),
+      ]);
+      const response = submit(7, 'x'.repeat(10));
+      response[3] = 'S'.charCodeAt(0);
+      expect(parser.push(response)).toEqual([expect.objectContaining({ type: 'SUBMIT_JOB', magic: 'RES' })]);
+      expect(parser.takeOver()).toBeUndefined();
+    });
+  });
 });

@@ -14,7 +14,8 @@ import { Job } from './job.ts';
 import { JobPolicy, type Origin } from './job-policy.ts';
 import { findTwin, type JobTable } from './job-table.ts';
 import { isOver, type Ledger } from './ledger.ts';
-import { type Payload, payloadBytes } from './payload.ts';
+import { type Payload, payloadSizeBytes } from './payload.ts';
+import { PayloadFile } from './payload-file.ts';
 
 /** What {@link Afterlife} needs. */
 export interface AfterlifeParts {
@@ -71,8 +72,14 @@ export class Afterlife {
   }
 
   /** The store has a dead letter: what it takes the place of may go. */
-  moved({ policy }: Job): void {
-    if (policy?.replaces === undefined) return;
+  moved({ policy, payload }: Job): void {
+    // A file may be that of the job it replaces, which the store removes with that.
+    if (policy?.replaces !== undefined && !(payload instanceof PayloadFile)) this.settleMove(policy);
+  }
+
+  /** A dead letter, or the job that it replaces, is not needed any more. */
+  settleMove(policy: JobPolicy): void {
+    if (policy.replaces === undefined) return;
     this.#parts.ledger?.doneNumber(policy.replaces.number);
     policy.replaces = undefined;
   }
@@ -104,14 +111,15 @@ export class Afterlife {
     const dead = this.#dead?.get(number);
     const bytes = dead?.payload ?? payload;
     const { ledger, hasRoom, useFunction, revive, now } = this.#parts;
-    if (dead === undefined || bytes === undefined || !hasRoom(bytes.length)) return false;
+    if (dead === undefined || bytes === undefined || !hasRoom(payloadSizeBytes(bytes))) return false;
     const fn = useFunction(dead.functionName);
-    if (findTwin(fn, dead.uniqueId, payloadBytes(bytes)) !== undefined) return false;
-    this.#dead?.delete(number);
+    if (findTwin(fn, dead.uniqueId, bytes) !== undefined) return false;
     const job = new Job(number, fn, dead.uniqueId, bytes, dead.priority, true, dead.reducer);
     job.policy = JobPolicy.revive(fn.rules, dead.extra, now());
     if (ledger !== undefined) job.commit = 'stored';
     revive(job);
+    // Not before: its payload may lie in a file that is removed with the last who needs it.
+    this.#dead?.delete(number);
     return true;
   }
 

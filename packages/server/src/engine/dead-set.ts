@@ -1,6 +1,6 @@
 import type { StoredChange, StoredJob } from '../store/store.ts';
 import type { Priority } from './job.ts';
-import { type Payload, payloadSizeBytes } from './payload.ts';
+import { type Payload, payloadSizeBytes, releasePayload, retainPayload } from './payload.ts';
 
 /** What became of the last attempt at a job. */
 export type DeathReason = 'fail' | 'exception' | 'timeout' | 'worker-lost' | 'function-withdrawn' | 'expired';
@@ -63,6 +63,7 @@ export class DeadSet {
 
   add(job: DeadJob): void {
     this.#jobs.set(job.number, job);
+    if (job.payload !== undefined) retainPayload(job.payload);
     this.#sizeBytes += sizeOf(job);
   }
 
@@ -70,6 +71,7 @@ export class DeadSet {
     const job = this.#jobs.get(number);
     if (job === undefined) return undefined;
     this.#jobs.delete(number);
+    if (job.payload !== undefined) releasePayload(job.payload);
     this.#sizeBytes -= sizeOf(job);
     return job;
   }

@@ -13,7 +13,7 @@ import { findTwin, JobTable } from './job-table.ts';
 import { type EngineClock, JobTimers } from './job-timers.ts';
 import type { Ledger, LedgerBatch } from './ledger.ts';
 import type { EngineObserver } from './observer.ts';
-import { keepPayload } from './payload.ts';
+import { storedPayload } from './payload.ts';
 import { NOBODY, Peer, type PeerPort } from './peer.ts';
 import { Registrations } from './registrations.ts';
 import { Reports } from './reports.ts';
@@ -351,9 +351,9 @@ export class Engine {
       this.afterlife.restore(stored);
       return;
     }
-    const { number, functionName, uniqueId, payload, priority, reducer } = stored;
+    const { number, functionName, uniqueId, priority, reducer } = stored;
     const fn = this.#functions.restore(functionName);
-    const job = new Job(number, fn, uniqueId, keepPayload(payload), priority, true, reducer);
+    const job = new Job(number, fn, uniqueId, storedPayload(stored), priority, true, reducer);
     job.retries = stored.attempts;
     job.policy = JobPolicy.restore(fn.rules, stored.extra);
     this.#life.restore(job, stored.runAtMs);

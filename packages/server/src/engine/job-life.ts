@@ -6,6 +6,7 @@ import type { JobTable } from './job-table.ts';
 import type { JobTimers } from './job-timers.ts';
 import { isOver, type Ledger } from './ledger.ts';
 import type { EngineObserver, JobEnd, RequeueReason } from './observer.ts';
+import { releasePayload, retainPayload } from './payload.ts';
 import type { Peer } from './peer.ts';
 import type { Results } from './results.ts';
 import { type AttemptFailure, delayMsAfter } from './retry-policy.ts';
@@ -330,8 +331,11 @@ export class JobLife {
     if (fate === undefined && job.commit !== undefined) this.#ledger?.done(job);
     this.#observer?.jobEnded(job, how, fate);
     if (job.policy !== undefined) this.#results.keep(job, how, said);
+    if (fate !== undefined) retainPayload(job.payload);
     this.#forget(job);
+    if (job.policy !== undefined) this.#afterlife.settleMove(job.policy);
     if (reason !== undefined && fate !== undefined) this.#afterlife.receive(job, fate, reason, said);
+    if (fate !== undefined) releasePayload(job.payload);
     this.#functions.noteUse(job.fn);
   }
 
@@ -348,7 +352,10 @@ export class JobLife {
     this.#jobs.freeUniqueId(job);
     if (job.commit !== undefined) this.#ledger?.done(job);
     this.#observer?.jobEnded(job, 'cancelled', undefined);
-    if (job.policy !== undefined) this.#results.keep(job, 'cancelled', undefined);
+    if (job.policy !== undefined) {
+      this.#results.keep(job, 'cancelled', undefined);
+      this.#afterlife.settleMove(job.policy);
+    }
     this.#functions.noteUse(job.fn);
     // libgearman's worker gives up when an ERROR comes where it expects the answer to its next GRAB_JOB, so the
     // job stays known until its worker is through with it.

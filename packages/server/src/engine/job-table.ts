@@ -1,7 +1,14 @@
 import type { GearmanFunction } from './gearman-function.ts';
 import type { Job } from './job.ts';
 import { JobPages } from './job-pages.ts';
-import { payloadKey, payloadSizeBytes } from './payload.ts';
+import {
+  isEmptyPayload,
+  type Payload,
+  payloadKey,
+  payloadSizeBytes,
+  releasePayload,
+  retainPayload,
+} from './payload.ts';
 
 /** What a job costs beside its payload, measured on Node 20, rounded up. */
 const JOB_OVERHEAD_BYTES = 320;
@@ -109,12 +116,14 @@ export class JobTable {
   delete(job: Job): void {
     if (this.#byNumber.delete(job)) {
       this.#sizeBytes -= JOB_OVERHEAD_BYTES + payloadSizeBytes(job.payload);
+      releasePayload(job.payload);
     }
   }
 
   #addNumber(job: Job): void {
     this.#byNumber.add(job);
     this.#sizeBytes += JOB_OVERHEAD_BYTES + payloadSizeBytes(job.payload);
+    retainPayload(job.payload);
   }
 
   #addTwin(job: Job): void {
@@ -136,17 +145,17 @@ export class JobTable {
 }
 
 /** The job that a submit with this unique id and payload would merge into. */
-export function findTwin(fn: GearmanFunction, uniqueId: string, payload: Uint8Array): Job | undefined {
+export function findTwin(fn: GearmanFunction, uniqueId: string, payload: Payload): Job | undefined {
   if (uniqueId === '' || fn.uniques.size === 0) return undefined;
   const key = coalescingKey(uniqueId, payload);
   return key === undefined ? undefined : fn.uniques.get(key);
 }
 
 /** An empty id never merges; `-` stands for the payload, and an empty payload never merges either. */
-export function coalescingKey(uniqueId: string, payload: string | Uint8Array): string | undefined {
+export function coalescingKey(uniqueId: string, payload: Payload): string | undefined {
   if (uniqueId === '') return undefined;
   if (uniqueId !== '-') return uniqueId;
-  return payload.length === 0 ? undefined : payloadKey(payload);
+  return isEmptyPayload(payload) ? undefined : payloadKey(payload);
 }
 
 /** GET_STATUS_UNIQUE never finds a job whose payload is its key. */

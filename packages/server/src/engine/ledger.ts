@@ -1,6 +1,7 @@
 import type { StoreBatch, StoredChange, StoredJob } from '../store/store.ts';
 import type { Job } from './job.ts';
-import { payloadBytes } from './payload.ts';
+import { payloadBytes, releasePayload, retainPayload } from './payload.ts';
+import { PayloadFile } from './payload-file.ts';
 
 /** Somebody whose answer waits for a {@link Commit}. */
 export interface CommitWaiter {
@@ -64,6 +65,8 @@ export class Ledger {
     const commit = this.#commit;
     job.commit = commit;
     commit.jobs.push(job);
+    // The store may be at it when the job is over.
+    retainPayload(job.payload);
     if (runAtMs > 0) commit.runAtMs.set(job, runAtMs);
     this.#wanted();
     return commit;
@@ -154,6 +157,7 @@ export class Ledger {
   /** What became of a batch. */
   settle({ commit, changes, deaths, batch }: LedgerBatch, refused: Error | undefined): void {
     commit.outcome = refused ?? 'stored';
+    for (const { payload } of commit.jobs) releasePayload(payload);
     if (refused === undefined) return;
     for (const job of changes) if (job.commit === 'stored' && !isOver(job)) this.#owedChanges.add(job);
     for (const [number, death] of deaths) if (!this.#deaths.has(number)) this.#owedDeaths.set(number, death);
@@ -184,6 +188,7 @@ function toStored(job: Job, runAtMs: number): StoredJob {
     functionName: job.fn.name,
     uniqueId: job.uniqueId,
     payload: payloadBytes(job.payload),
+    payloadFile: job.payload instanceof PayloadFile ? job.payload : undefined,
     priority: job.priority,
     runAtMs,
     attempts: job.retries,

@@ -1,11 +1,12 @@
 import type { Priority } from './job.ts';
 import type { OwnRules } from './job-policy.ts';
+import type { PayloadFile } from './payload-file.ts';
 
 /** What a submit asks for. */
 export interface Submission {
   readonly functionName: string;
   readonly uniqueId: string;
-  readonly workload: Uint8Array;
+  readonly workload: Uint8Array | PayloadFile;
   readonly priority: Priority;
   readonly background: boolean;
   /** Not before this moment, in milliseconds since 1970; 0 means now. */

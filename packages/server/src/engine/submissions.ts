@@ -5,7 +5,8 @@ import type { JobLife } from './job-life.ts';
 import { JobPolicy } from './job-policy.ts';
 import { findTwin, type JobTable } from './job-table.ts';
 import { type Ledger, startOf } from './ledger.ts';
-import { keepPayload } from './payload.ts';
+import { keepPayload, payloadSizeBytes } from './payload.ts';
+import { PayloadFile } from './payload-file.ts';
 import type { Peer } from './peer.ts';
 import type { Submission, SubmitRefusal } from './submission.ts';
 import type { Watchers } from './watchers.ts';
@@ -86,11 +87,12 @@ export class Submissions {
     const isOrphan = !background && fn.registrationCount === 0;
     if (isOrphan && this.#options.noWorker === 'fail') return 'no-worker';
     if (this.#jobs.size >= this.#options.maxJobs) return 'too-many-jobs';
-    if (this.sizeBytes + workload.length > this.#options.maxQueueBytes) return 'memory-full';
+    if (this.sizeBytes + payloadSizeBytes(workload) > this.#options.maxQueueBytes) return 'memory-full';
     const limit = fn.maxQueue[priority];
     if (limit > 0 && fn.total >= limit) return 'queue-full';
     const number = this.#jobs.takeNumber();
-    const job = new Job(number, fn, uniqueId, keepPayload(workload), priority, background, reducer);
+    const payload = workload instanceof PayloadFile ? workload : keepPayload(workload);
+    const job = new Job(number, fn, uniqueId, payload, priority, background, reducer);
     if (fn.rules !== undefined || rules !== undefined)
       job.policy = JobPolicy.of(fn.rules, rules, Math.max(runAtMs, this.#options.now()));
     if (!background) this.#watchers.attach(job, peer);

@@ -1,6 +1,7 @@
 import { decodeText, encodeOptions, type Packet } from '@gearman/protocol';
 import type { Job } from '../engine/job.ts';
 import { payloadBytes } from '../engine/payload.ts';
+import { PayloadFile } from '../engine/payload-file.ts';
 import type { Session } from '../net/session.ts';
 
 const NO_JOB: Packet = { type: 'NO_JOB', magic: 'RES' };
@@ -13,8 +14,15 @@ function grab(session: Session, assign: (session: Session, job: Job) => void): v
   else assign(session, job);
 }
 
+type Assignment = Packet<'JOB_ASSIGN' | 'JOB_ASSIGN_UNIQ' | 'JOB_ASSIGN_ALL' | 'JOB_ASSIGN_WITH'>;
+
+function send(session: Session, { payload }: Job, packet: Assignment): void {
+  if (payload instanceof PayloadFile) session.sendJobInFile(packet, payload);
+  else session.send(packet);
+}
+
 function assignPlain(session: Session, job: Job): void {
-  session.send({
+  send(session, job, {
     type: 'JOB_ASSIGN',
     magic: 'RES',
     handle: session.context.engine.handleOf(job),
@@ -24,7 +32,7 @@ function assignPlain(session: Session, job: Job): void {
 }
 
 function assignUnique(session: Session, job: Job): void {
-  session.send({
+  send(session, job, {
     type: 'JOB_ASSIGN_UNIQ',
     magic: 'RES',
     handle: session.context.engine.handleOf(job),
@@ -41,7 +49,7 @@ function assignAll(session: Session, job: Job): void {
     assignUnique(session, job);
     return;
   }
-  session.send({
+  send(session, job, {
     type: 'JOB_ASSIGN_ALL',
     magic: 'RES',
     handle: session.context.engine.handleOf(job),
@@ -54,7 +62,7 @@ function assignAll(session: Session, job: Job): void {
 
 /** With what is known of the attempt, for workers that asked for it. */
 function assignWith(session: Session, job: Job): void {
-  session.send({
+  send(session, job, {
     type: 'JOB_ASSIGN_WITH',
     magic: 'RES',
     handle: session.context.engine.handleOf(job),

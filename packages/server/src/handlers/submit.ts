@@ -1,10 +1,10 @@
-import type { Packet } from '@gearman/protocol';
+import type { Packet, PacketType } from '@gearman/protocol';
 import { leadingInteger } from '../decimal.ts';
 import { HIGH, LOW, NORMAL, type Priority } from '../engine/job.ts';
 import type { OwnRules } from '../engine/job-policy.ts';
 import type { Session } from '../net/session.ts';
 import type { Handler } from './handler.ts';
-import { OWN_ERRORS, REFUSALS } from './refusals.ts';
+import { OWN_ERRORS, REFUSALS, storeRefusal } from './refusals.ts';
 
 type PlainSubmit =
   | 'SUBMIT_JOB'
@@ -50,7 +50,15 @@ export function submit(
   rules?: OwnRules,
 ): void {
   const { engine } = session.context;
-  const submission = { functionName, uniqueId, workload, priority, background, runAtMs, reducer, rules };
+  // A large payload has gone another way than its packet.
+  const payload = session.payload ?? workload;
+  if (payload instanceof Error) {
+    session.sendError(storeRefusal(payload));
+    return;
+  }
+  const submission = {
+    ...{ functionName, uniqueId, workload: payload, priority, background, runAtMs, reducer, rules },
+  };
   const job = engine.submit(session.peer, submission);
   if (typeof job === 'string') {
     session.sendRefusal(REFUSALS[job]);
@@ -74,3 +82,9 @@ export const submitHandlers = {
   SUBMIT_REDUCE_JOB: submitReduce(false),
   SUBMIT_REDUCE_JOB_BACKGROUND: submitReduce(true),
 };
+
+/** The packets of which jobs are made. */
+export const SUBMIT_TYPES: readonly PacketType[] = [
+  ...(Object.keys(submitHandlers) as (keyof typeof submitHandlers)[]),
+  'SUBMIT_JOB_WITH',
+];

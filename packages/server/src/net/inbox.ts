@@ -1,4 +1,8 @@
 import { HEADER_BYTES, type StreamMessage, StreamParser } from '@gearman/protocol';
+import type { PayloadFile } from '../engine/payload-file.ts';
+import { SUBMIT_TYPES } from '../handlers/submit.ts';
+import type { Spool } from '../spool/spool.ts';
+import { BodyIntake, type BodyIntakeOwner } from './body-intake.ts';
 import type { InputHolder } from './input-budget.ts';
 import type { Watched } from './progress-watch.ts';
 import type { ServerContext } from './server-context.ts';
@@ -20,7 +24,7 @@ const MESSAGES_AT_A_TIME = 256;
 const NO_MESSAGES: readonly StreamMessage[] = [];
 
 /** The messages of one peer, in order. While they may not be handled, the peer's bytes are not read either. */
-export class Inbox implements InputHolder {
+export class Inbox implements InputHolder, BodyIntakeOwner {
   readonly #context: ServerContext;
   readonly #transport: Transport;
   readonly #owner: InboxOwner;
@@ -29,6 +33,10 @@ export class Inbox implements InputHolder {
   #chunk: Uint8Array | undefined;
   #chunkAt = 0;
   #hasCompleted = false;
+  /** The large payload that is coming. */
+  #intake: BodyIntake | undefined;
+  /** The one of the message that comes next, or why it could not be kept. */
+  #payload: PayloadFile | Error | undefined;
   /** Messages that wait, and how many of them are done. */
   #messages: readonly StreamMessage[] = NO_MESSAGES;
   #handled = 0;
@@ -51,12 +59,20 @@ export class Inbox implements InputHolder {
     this.#transport = transport;
     this.#owner = owner;
     const { maxPacketBytes, maxLineBytes } = context.limits;
-    this.#parser = new StreamParser({ maxPacketBytes, maxLineBytes });
+    const { spool } = context;
+    const handOver =
+      spool === undefined ? undefined : { types: SUBMIT_TYPES, fromBytes: spool.thresholdBytes };
+    this.#parser = new StreamParser({ maxPacketBytes, maxLineBytes, handOver });
   }
 
   /** True when no message waits. */
   get empty(): boolean {
-    return this.#messages.length === 0 && this.#chunk === undefined;
+    return this.#messages.length === 0 && this.#chunk === undefined && this.#intake?.hasAll !== true;
+  }
+
+  /** The payload of the message that is being handled, or why it could not be kept; undefined if it is in the message. */
+  get payload(): PayloadFile | Error | undefined {
+    return this.#payload;
   }
 
   /** True while an unfinished message has a time limit. */
@@ -95,20 +111,33 @@ export class Inbox implements InputHolder {
     this.#pauseOrResume();
   }
 
+  intakeProgressed(): void {
+    const intake = this.#intake;
+    if (intake === undefined) return;
+    this.#watchIntake(intake);
+    if (this.#paused || intake.hasAll) this.#owner.goOnNextTurn();
+  }
+
   /** Forgets everything: the peer is gone. */
   drop(): void {
     this.#chunk = undefined;
     this.#messages = NO_MESSAGES;
     this.#handled = 0;
     this.#messageSince = undefined;
+    this.#intake?.drop();
+    this.#intake = undefined;
+    this.#payload = undefined;
     if (this.#heldBytes > 0) this.#context.input.shrink(this, this.#heldBytes);
     this.#heldBytes = 0;
   }
 
   /** For how long an unfinished message has not come further, in milliseconds; when memory is short, in all. */
   lateMs(now: number): number {
-    if (this.#context.input.short && this.#begunAt !== undefined && this.#heldBytes > HEADER_BYTES)
-      return now - this.#begunAt;
+    const holdsUpOthers =
+      this.#intake === undefined
+        ? this.#context.input.short && this.#heldBytes > HEADER_BYTES
+        : this.#intake.holdsUpOthers;
+    if (holdsUpOthers && this.#begunAt !== undefined) return now - this.#begunAt;
     return this.#messageSince === undefined || this.#paused ? 0 : now - this.#messageSince;
   }
 
@@ -124,6 +153,7 @@ export class Inbox implements InputHolder {
     while (message !== undefined && owedSteps + steps < allowance && this.#owner.ready) {
       if (!this.#owner.handle(message)) break;
       this.#handled++;
+      if (this.#payload !== undefined) this.#dropIntake();
       ownSteps += STEPS_PER_PACKET;
       steps = ownSteps + engine.steps - stepsBefore;
       message = this.#next();
@@ -143,22 +173,57 @@ export class Inbox implements InputHolder {
   #parse(): StreamMessage | undefined {
     this.#messages = NO_MESSAGES;
     this.#handled = 0;
+    if (this.#intake !== undefined) return this.#takeIn(this.#intake);
     const chunk = this.#chunk;
     if (chunk === undefined) return undefined;
     const messages: StreamMessage[] = [];
     this.#chunkAt = this.#parser.pushSome(chunk, this.#chunkAt, messages, MESSAGES_AT_A_TIME);
     this.#hasCompleted ||= messages.length > 0;
+    if (this.#context.spool !== undefined) this.#beginIntake(this.#context.spool);
     if (this.#chunkAt === chunk.length) {
       this.#chunk = undefined;
-      this.#watchMessage(this.#hasCompleted);
+      if (this.#intake === undefined) this.#watchMessage(this.#hasCompleted);
+      else this.#watchIntake(this.#intake);
       this.#hasCompleted = false;
     }
     this.#messages = messages;
-    return messages[0];
+    // With an intake there may be more to be had of the chunk.
+    return messages[0] ?? (this.#intake === undefined ? undefined : this.#parse());
+  }
+
+  #beginIntake(spool: Spool): void {
+    const head = this.#parser.takeOver();
+    if (head !== undefined) this.#intake = new BodyIntake(head, spool, this);
+  }
+
+  /** The message of the large packet, when it is whole. */
+  #takeIn(intake: BodyIntake): StreamMessage | undefined {
+    const chunk = this.#chunk;
+    if (chunk !== undefined && !intake.hasAll) {
+      const before = this.#chunkAt;
+      this.#chunkAt = intake.take(chunk, before);
+      if (this.#chunkAt > before) this.#watchIntake(intake);
+      if (this.#chunkAt === chunk.length) this.#chunk = undefined;
+    }
+    const { message } = intake;
+    if (message === undefined) return undefined;
+    this.#payload = intake.payload;
+    if (this.#payload === undefined) this.#dropIntake();
+    this.#messages = [message];
+    return message;
+  }
+
+  #dropIntake(): void {
+    this.#intake?.drop();
+    this.#intake = undefined;
+    this.#payload = undefined;
+    this.#hold(0);
   }
 
   #pauseOrResume(): void {
-    const pause = this.#blocked || this.#shortOfMemory;
+    const intake = this.#intake;
+    const waits = intake !== undefined && (intake.isHeldUp || intake.hasAll);
+    const pause = this.#blocked || this.#shortOfMemory || waits;
     if (pause === this.#paused) return;
     this.#paused = pause;
     if (pause) {
@@ -168,6 +233,19 @@ export class Inbox implements InputHolder {
     // The time in which nothing was read does not count.
     if (this.#messageSince !== undefined) this.#messageSince = this.#context.clock.monotonicMs();
     this.#transport.resume();
+  }
+
+  /** As {@link #watchMessage}: the peer has sent some of a large packet. */
+  #watchIntake(intake: BodyIntake): void {
+    if (intake.hasAll) {
+      this.#messageSince = undefined;
+      this.#begunAt = undefined;
+    } else {
+      this.#messageSince = this.#context.clock.monotonicMs();
+      this.#begunAt = intake.hasEntered ? (this.#begunAt ?? this.#messageSince) : undefined;
+      this.#context.watch.add(this.#owner);
+    }
+    this.#hold(intake.heldBytes);
   }
 
   /** A message that comes in pieces has a time limit: its header in all, its body from piece to piece. */
@@ -191,9 +269,11 @@ export class Inbox implements InputHolder {
 
   #hold(bytes: number): void {
     const before = this.#heldBytes;
+    if (bytes === before) return;
     this.#heldBytes = bytes;
     if (bytes < before) {
       this.#context.input.shrink(this, before - bytes);
+      if (this.#shortOfMemory) this.goOnReading();
     } else if (!this.#context.input.grow(this, bytes - before, bytes)) {
       this.#context.limitLog.note('maxInputBytes');
       this.#shortOfMemory = true;

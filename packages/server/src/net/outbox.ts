@@ -1,5 +1,6 @@
 import type { Packet, PacketWriter } from '@gearman/protocol';
 import type { Commit } from '../engine/ledger.ts';
+import { FILE_PIECE_BYTES, FileOutput } from './file-output.ts';
 import type { OutputPool } from './output-pool.ts';
 import type { Transport } from './transport.ts';
 import { Withheld } from './withheld.ts';
@@ -18,7 +19,7 @@ export interface OutboxOwner {
  * sooner that the peer reads.
  */
 const PIECE_BYTES = 256 * 1024;
-const NOTHING: Uint8Array[] = [];
+const NOTHING: (Uint8Array | FileOutput)[] = [];
 const NONE_WITHHELD: Withheld[] = [];
 const EMPTY = new Uint8Array(0);
 
@@ -39,9 +40,14 @@ export class Outbox {
   #queue = NOTHING;
   #next = 0;
   #queuedBytes = 0;
+  /** Files among that and among what is withheld, and what of them is not in memory. */
+  #files = 0;
+  #fileBytes = 0;
   /** What the transport has and the peer has not. */
   #givenBytes = 0;
   #waitingBytes = 0;
+  /** What of that is in memory. */
+  #memoryBytes = 0;
   #flushedBytes = 0;
   #congested = false;
   #overflown = false;
@@ -74,6 +80,16 @@ export class Outbox {
   /** True while something waits for a commit. */
   get withholds(): boolean {
     return this.#withheld.length > 0;
+  }
+
+  /** True while a file is on its way. */
+  get sendsFile(): boolean {
+    return this.#files > 0;
+  }
+
+  /** What is in memory of {@link sizeBytes}. */
+  get memoryBytes(): number {
+    return this.#memoryBytes + (this.#writer?.sizeBytes ?? 0);
   }
 
   /** Everything the peer has not taken yet. */
@@ -116,6 +132,10 @@ export class Outbox {
       this.#withheld.shift();
       this.#withheldBytes -= first.sizeBytes;
       this.#flushedBytes -= first.sizeBytes;
+      if (first.file !== undefined) {
+        this.#withheldBytes -= first.file.leftBytes;
+        this.#queueFile(first.file);
+      }
       const chunks = first.decided();
       this.#flushedBytes += first.sizeBytes;
       this.#queuedBytes += first.sizeBytes;
@@ -142,6 +162,35 @@ export class Outbox {
     if (writer === undefined) return false;
     writer.writeBytes(bytes);
     if (this.sizeBytes > this.#limits.outboxSoftBytes) this.#congest();
+    return true;
+  }
+
+  /**
+   * Adds a packet whose byte argument is a file, which is read as the peer takes it.
+   *
+   * @returns false when the outbox is full; the file is dropped then
+   */
+  writeFile(packet: Packet, file: FileOutput): boolean {
+    const writer = this.#open();
+    if (writer === undefined) {
+      file.drop();
+      return false;
+    }
+    writer.writeHead(packet, file.leftBytes);
+    this.#files++;
+    this.#fileBytes += file.leftBytes;
+    this.#flushedBytes += file.leftBytes;
+    const last = this.#withheld.at(-1);
+    if (last === undefined) {
+      this.flush();
+      this.#queueFile(file);
+      this.#give();
+    } else {
+      this.#seal(last);
+      this.#withheld.push(new Withheld(last.commit, file));
+      this.#withheldBytes += file.leftBytes;
+    }
+    this.#account();
     return true;
   }
 
@@ -180,20 +229,22 @@ export class Outbox {
 
   /** Forgets what has not been sent: the peer is gone. */
   drop(): void {
+    if (this.#files > 0) this.#dropFiles();
     this.#queue = NOTHING;
     this.#next = 0;
     this.#queuedBytes = 0;
     this.#givenBytes = 0;
     this.#withheld = NONE_WITHHELD;
     this.#withheldBytes = 0;
-    this.#pool.waitingBytes -= this.#waitingBytes;
+    this.#pool.waitingBytes -= this.#memoryBytes;
     this.#waitingBytes = 0;
+    this.#memoryBytes = 0;
   }
 
   /** For how long too much has been waiting of which the peer takes nothing, in milliseconds. */
   stalledMs(now: number): number {
     // What the peer is not given, it cannot take.
-    if (!this.#congested || this.withholds) {
+    if (!(this.#congested || this.sendsFile) || this.withholds) {
       this.#stalledSince = undefined;
       return 0;
     }
@@ -204,7 +255,7 @@ export class Outbox {
   }
 
   #open(): PacketWriter | undefined {
-    if (this.sizeBytes > this.#limits.outboxHardBytes) {
+    if (this.memoryBytes > this.#limits.outboxHardBytes) {
       this.#overflown = true;
       return undefined;
     }
@@ -238,6 +289,11 @@ export class Outbox {
 
   #give(): void {
     while (this.#queuedBytes > 0 && this.#givenBytes === 0) {
+      const first = this.#queue[this.#next];
+      if (first instanceof FileOutput) {
+        if (this.#giveFile(first)) continue;
+        return;
+      }
       const pieces = this.#takePieces();
       const last = pieces.pop();
       if (last === undefined) return;
@@ -250,13 +306,45 @@ export class Outbox {
     if (this.#ended && this.#queuedBytes === 0 && !this.withholds) this.#sink.end();
   }
 
-  /** Takes up to {@link PIECE_BYTES} off the queue. */
+  #dropFiles(): void {
+    for (const each of this.#queue) if (each instanceof FileOutput) each.drop();
+    for (const { file } of this.#withheld) file?.drop();
+    this.#files = 0;
+    this.#fileBytes = 0;
+  }
+
+  #queueFile(file: FileOutput): void {
+    if (this.#queue.length === 0) this.#queue = [file];
+    else this.#queue.push(file);
+    this.#queuedBytes += file.leftBytes;
+  }
+
+  /** Gives the transport a piece of a file. @returns false when there is none yet */
+  #giveFile(file: FileOutput): boolean {
+    const piece = file.take();
+    if (piece === undefined) {
+      file.begin(this.#whenTaken);
+      return false;
+    }
+    this.#queuedBytes -= piece.length;
+    this.#fileBytes -= piece.length;
+    if (file.leftBytes === 0) {
+      this.#files--;
+      this.#queue[this.#next++] = EMPTY;
+      this.#shorten();
+    }
+    this.#sink.write(piece, this.#whenTaken);
+    this.#givenBytes = this.#sink.writableLength;
+    return true;
+  }
+
+  /** Takes up to {@link PIECE_BYTES} off the queue, up to a file. */
   #takePieces(): Uint8Array[] {
     const pieces: Uint8Array[] = [];
     let room = PIECE_BYTES;
     while (room > 0) {
       const chunk = this.#queue[this.#next];
-      if (chunk === undefined) break;
+      if (chunk === undefined || chunk instanceof FileOutput) break;
       const piece = chunk.length > room ? chunk.subarray(0, room) : chunk;
       pieces.push(piece);
       room -= piece.length;
@@ -265,18 +353,25 @@ export class Outbox {
       this.#queue[this.#next] = piece === chunk ? EMPTY : chunk.subarray(piece.length);
       if (piece === chunk) this.#next++;
     }
+    this.#shorten();
+    return pieces;
+  }
+
+  #shorten(): void {
     // Moving the rest is paid for by what went before.
     if (this.#next * 2 >= this.#queue.length) {
       this.#queue = this.#next === this.#queue.length ? NOTHING : this.#queue.slice(this.#next);
       this.#next = 0;
     }
-    return pieces;
   }
 
   #account(): void {
     const waiting = this.#queuedBytes + this.#givenBytes + this.#withheldBytes;
-    this.#pool.waitingBytes += waiting - this.#waitingBytes;
+    const files = this.#files > 0 ? 2 * FILE_PIECE_BYTES - this.#fileBytes : 0;
+    const memory = waiting + files;
+    this.#pool.waitingBytes += memory - this.#memoryBytes;
     this.#waitingBytes = waiting;
+    this.#memoryBytes = memory;
     if (this.sizeBytes > this.#limits.outboxSoftBytes) {
       this.#congest();
     } else if (this.#congested) {

@@ -3,11 +3,13 @@ import type { DeadLetters } from '../dead-letters.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { CheckedLimits, LogLevel } from '../options.ts';
 import type { ResultDesk } from '../result-desk.ts';
+import type { Spool } from '../spool/spool.ts';
 import type { Congestion } from './congestion.ts';
 import type { InputBudget } from './input-budget.ts';
 import type { LimitLog, LimitName } from './limit-log.ts';
 import type { OutputPool } from './output-pool.ts';
 import type { ProgressWatch } from './progress-watch.ts';
+import type { RefusalLog } from './refusal-log.ts';
 import type { Session } from './session.ts';
 import type { Turn } from './turn.ts';
 
@@ -20,9 +22,13 @@ export interface ServerContext {
   readonly watch: ProgressWatch;
   readonly congestion: Congestion;
   readonly input: InputBudget;
+  /** Where large payloads go; undefined for into memory. */
+  readonly spool: Spool | undefined;
   readonly output: OutputPool;
   readonly limits: CheckedLimits;
   readonly limitLog: LimitLog;
+  /** Payloads in files that cannot be read. */
+  readonly payloadLog: RefusalLog;
   readonly exceptions: boolean;
   readonly logLevel: LogLevel;
   readonly clock: Clock;

@@ -1,14 +1,18 @@
 import type { Timer } from '@gearman/events';
 import type { Extension, Packet, StreamMessage } from '@gearman/protocol';
 import type { Commit, CommitWaiter } from '../engine/ledger.ts';
+import type { PayloadFile } from '../engine/payload-file.ts';
 import type { Peer, PeerPort } from '../engine/peer.ts';
 import { handleMessage } from '../handlers/handle-message.ts';
 import type { Refusal } from '../handlers/refusals.ts';
+import { IN_PROCESS } from './address.ts';
 import type { Producer } from './congestion.ts';
 import type { Connection } from './connections.ts';
+import { FileOutput, type PiecePool } from './file-output.ts';
 import { Inbox, type InboxOwner } from './inbox.ts';
 import type { LimitName } from './limit-log.ts';
 import { Outbox, type OutboxOwner } from './outbox.ts';
+import { NEW_PIECES } from './output-pool.ts';
 import type { Watched } from './progress-watch.ts';
 import type { ServerContext } from './server-context.ts';
 import type { Transport } from './transport.ts';
@@ -68,9 +72,14 @@ export class Session
     transport.on('close', () => this.close('the connection was closed'));
   }
 
-  /** What the peer has not taken yet. */
+  /** What the peer has not taken yet and is in memory. */
   get waitingBytes(): number {
-    return this.#outbox.sizeBytes;
+    return this.#outbox.memoryBytes;
+  }
+
+  /** The payload of the submit that is being handled, or why it could not be kept; undefined if the packet has it. */
+  get payload(): PayloadFile | Error | undefined {
+    return this.#inbox.payload;
   }
 
   // What handlers do
@@ -86,6 +95,17 @@ export class Session
     if (this.#closeReason !== undefined) return;
     commit.waiters.add(this);
     if (!this.#outbox.writeWhenStored(packet, commit)) this.#giveUp();
+    this.#joinTurn();
+  }
+
+  /** Sends a job whose payload is in a file: `packet` has none. */
+  sendJobInFile(packet: Packet & { readonly handle: string }, payload: PayloadFile): void {
+    if (this.#closeReason !== undefined) return;
+    const { output, watch } = this.context;
+    const pool: PiecePool = this.peer.address === IN_PROCESS ? NEW_PIECES : output;
+    const file = new FileOutput(payload, pool, (error) => this.#payloadLost(packet.handle, error));
+    if (!this.#outbox.writeFile(packet, file)) this.#giveUp();
+    watch.add(this);
     this.#joinTurn();
   }
 
@@ -245,7 +265,7 @@ export class Session
   // Time
 
   get watched(): boolean {
-    return !this.#left && (this.#inbox.watched || this.#outbox.congested);
+    return !this.#left && (this.#inbox.watched || this.#outbox.congested || this.#outbox.sendsFile);
   }
 
   /** Disconnects a peer that neither finishes its message nor reads its answers. */
@@ -356,6 +376,19 @@ export class Session
     this.context.engine.disconnect(this.peer);
     this.context.turn.begin();
     this.context.closed(this, this.#closeReason);
+  }
+
+  /** The rest of a job cannot be sent, and nothing else in its place: it goes to another worker. */
+  #payloadLost(handle: string, error: Error): void {
+    const { engine, payloadLog } = this.context;
+    const code = (error as NodeJS.ErrnoException).code;
+    payloadLog.error(
+      { err: error, handle },
+      'the payload of a job cannot be read; its worker is disconnected',
+    );
+    // No other worker would get it either.
+    if (code === 'ENOENT' || code === undefined) engine.cancel(handle);
+    this.close('the payload of its job cannot be read');
   }
 
   #giveUp(): void {

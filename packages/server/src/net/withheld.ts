@@ -1,18 +1,22 @@
 import { type Packet, PacketWriter } from '@gearman/protocol';
 import type { Commit } from '../engine/ledger.ts';
 import { storeRefusal } from '../handlers/refusals.ts';
+import type { FileOutput } from './file-output.ts';
 
 /** Output that waits for a commit: answers that are true only if it succeeds, and what was said after them. */
 export class Withheld {
   readonly commit: Commit;
+  /** A file that is to be sent before everything else. */
+  readonly file: FileOutput | undefined;
   /** Everything, when nothing more is added. */
   chunks: Uint8Array[] = [];
   sizeBytes = 0;
   /** Where the answers begin and end, in turns. */
   readonly #places: number[] = [];
 
-  constructor(commit: Commit) {
+  constructor(commit: Commit, file?: FileOutput) {
     this.commit = commit;
+    this.file = file;
   }
 
   /** Writes an answer that counts only if the commit succeeds. */

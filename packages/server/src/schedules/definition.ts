@@ -1,7 +1,7 @@
 import { MAX_FUNCTION_NAME_BYTES, MAX_UNIQUE_ID_BYTES } from '@gearman/protocol';
 import { z } from 'zod';
 import { HIGH, LOW, NORMAL, type Priority } from '../engine/job.ts';
-import { keepPayload, type Payload, payloadBytes } from '../engine/payload.ts';
+import { type HeldPayload, keepPayload, payloadBytes } from '../engine/payload.ts';
 import { MAX_CRON_BYTES } from './timetable.ts';
 
 /** What becomes of runs whose time passed while the server was down, or its clock was set: none, one, or all are made up for. */
@@ -30,7 +30,7 @@ export interface ScheduleRules {
 export interface ScheduleDefinition extends ScheduleRules {
   readonly functionName: string;
   readonly uniqueId: string;
-  readonly payload: Payload;
+  readonly payload: HeldPayload;
 }
 
 /** How far a schedule has come. */

@@ -1,4 +1,8 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { JobStore, StoreBatch, StoredJob } from '../store/store.ts';
 
 /** Where a store keeps its jobs, as a test arranges it. */
@@ -253,6 +257,18 @@ const CHECKS: Readonly<Record<string, Check>> = {
     await store.close();
   },
 
+  'payloads in files become its own, or it says that it takes none': async (place) => {
+    const directory = await mkdtemp(join(tmpdir(), 'gearman-store-'));
+    try {
+      const store = await place.store();
+      await store.open();
+      if (store.adoptsFiles === true) await adopts(place, store, directory);
+      else await store.close();
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  },
+
   'usage counts the jobs that live': async (place) => {
     const store = await place.store();
     await store.open();
@@ -278,6 +294,36 @@ const CHECKS: Readonly<Record<string, Check>> = {
     );
   },
 };
+
+/** What a store does that takes files. */
+async function adopts(place: StorePlace, store: JobStore, directory: string): Promise<void> {
+  const large = Buffer.alloc(300_000, 'a payload ');
+  const sha256 = createHash('sha256').update(large).digest('hex');
+  const paths = [1, 2, 3].map((number) => join(directory, String(number)));
+  for (const path of paths) await writeFile(path, large);
+  const puts = paths.map((path, i) =>
+    jobOf(i + 1, {
+      payload: Buffer.alloc(0),
+      payloadFile: { path, sizeBytes: large.length, sha256: i === 0 ? sha256 : undefined },
+    }),
+  );
+  await accepted(store, { puts, dones: [2] });
+  // From now on the files of the server may go.
+  for (const path of paths) await rm(path);
+  await accepted(store, { dones: [3] });
+  ok(large.equals((await store.payload(1)) ?? Buffer.alloc(0)));
+  await place.crash();
+  deepEqual((await found(place)).jobs, [jobOf(1, { payload: large })]);
+  const gone = jobOf(4, {
+    payload: Buffer.alloc(0),
+    payloadFile: { path: join(directory, 'gone'), sizeBytes: 1, sha256: undefined },
+  });
+  const again = await place.store();
+  await again.open();
+  ok((await again.commit(batchOf({ puts: [gone] }))).refused instanceof Error);
+  await again.close();
+  equal((await found(place)).jobs.length, 1);
+}
 
 const FILLING: Readonly<Record<string, Check>> = {
   'without room puts are refused and are not there later; ends are recorded; with room it takes jobs again':

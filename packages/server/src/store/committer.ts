@@ -1,5 +1,6 @@
 import type { Engine } from '../engine/engine.ts';
 import type { Ledger, LedgerBatch } from '../engine/ledger.ts';
+import { commitTo } from './payload-files.ts';
 import type { JobStore } from './store.ts';
 
 /** Told how committing goes. */
@@ -76,7 +77,7 @@ export class Committer {
   async #commit({ batch }: LedgerBatch): Promise<Error | undefined> {
     if (this.#broken !== undefined) return this.#broken;
     try {
-      return (await this.#store.commit(batch)).refused;
+      return (await commitTo(this.#store, batch)).refused;
     } catch (error) {
       this.#broken = error instanceof Error ? error : new Error(String(error));
       this.#owner.storeBroken(this.#broken);

@@ -5,6 +5,7 @@ import type { Ledger } from '../engine/ledger.ts';
 import { RefusalLog } from '../net/refusal-log.ts';
 import { Committer } from './committer.ts';
 import { HandleNumbers } from './handle-numbers.ts';
+import { withKey } from './payload-files.ts';
 import type { JobStore, StoreContent } from './store.ts';
 
 /** How a server's store does, at one moment. */
@@ -142,7 +143,7 @@ export class Durability {
 
   async #content(): Promise<StoreContent> {
     try {
-      return await this.#parts.store.open();
+      return await this.#parts.store.open({ payloadFiles: true });
     } catch (error) {
       // Nothing has happened yet, so that another attempt may succeed: whoever has the lock may be gone.
       this.#opening = undefined;
@@ -159,7 +160,8 @@ export class Durability {
         logger.error({ store: store.name, setting: key, problem }, 'a setting is not understood');
     }
     for await (const job of jobs) {
-      engine.restore(job);
+      // Without a promise for each of millions.
+      engine.restore(job.payloadFile === undefined ? job : await withKey(job));
       if (job.state === 'waiting') this.#restoredJobs++;
     }
   }

@@ -3,6 +3,14 @@ import type { Priority } from '../engine/job.ts';
 /** What became of a stored job: it waits for a worker, or it is kept to be looked at and will not run again. */
 export type StoredState = 'waiting' | 'dead';
 
+/** A payload in a file. */
+export interface PayloadFileName {
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** 64 hexadecimal digits, where it is known. */
+  readonly sha256: string | undefined;
+}
+
 /** A background job as a {@link JobStore} keeps it. Names and ids are byte strings: one character per byte. */
 export interface StoredJob {
   /** Its number. Numbers rise in the order in which jobs arrive, and no store sees one twice. */
@@ -10,7 +18,14 @@ export interface StoredJob {
   readonly functionName: string;
   /** `''` is none. Never a key: two stored jobs may have the same. */
   readonly uniqueId: string;
+  /** Empty when there is a {@link payloadFile}. */
   readonly payload: Uint8Array;
+  /**
+   * A large payload in a file; only for stores with {@link JobStore.adoptsFiles}. In a put it is the server's: it stays until
+   * the commit has resolved, and the store takes a link or a copy. In what a store gives back it is the store's: it stays until
+   * the job is done, and is only read.
+   */
+  readonly payloadFile?: PayloadFileName | undefined;
   readonly priority: Priority;
   /** When it may run, in milliseconds since 1970; 0 is at once. */
   readonly runAtMs: number;
@@ -56,6 +71,16 @@ export interface StoreContent {
   readonly lastNumber: number;
 }
 
+/** How a store is opened. */
+export interface StoreOpenOptions {
+  /**
+   * Whether payloads that the store has in files of their own may come back as {@link StoredJob.payloadFile}.
+   *
+   * @defaultValue false
+   */
+  readonly payloadFiles?: boolean | undefined;
+}
+
 /** How full a store is. */
 export interface StoreUsage {
   /** Jobs that are put and not done. */
@@ -75,12 +100,14 @@ export interface StoreUsage {
 export interface JobStore {
   /** What it is, for logs: `journal /var/lib/gearman`. */
   readonly name: string;
+  /** True when puts may have a {@link StoredJob.payloadFile}. Any other store is given the bytes. */
+  readonly adoptsFiles?: boolean | undefined;
   /**
    * Opens it, and recovers what an earlier process left.
    *
    * @returns a promise that rejects with a clear error for a store that is locked, unreadable, foreign or newer
    */
-  open(): Promise<StoreContent>;
+  open(options?: StoreOpenOptions): Promise<StoreContent>;
   /** Makes a batch durable. Rejects only when the store is broken for good: nothing can be recorded any more. */
   commit(batch: StoreBatch): Promise<StoreOutcome>;
   /** The payload of a job that is put and not done; undefined for any other. */

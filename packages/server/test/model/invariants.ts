@@ -1,6 +1,7 @@
 import type { Engine } from '../../src/engine/engine.ts';
 import type { GearmanFunction } from '../../src/engine/gearman-function.ts';
 import { HIGH, type Job, LOW, NORMAL } from '../../src/engine/job.ts';
+import { isEmptyPayload, payloadSizeBytes } from '../../src/engine/payload.ts';
 import type { Peer } from '../../src/engine/peer.ts';
 import { ATTEMPT_FAILURES } from '../../src/engine/retry-policy.ts';
 import type { Costs } from './job-system.ts';
@@ -22,7 +23,7 @@ export function findBroken({ engine, living }: RealSystem, costs: Costs): string
 
   let sizeBytes = 0;
   for (const job of jobs) {
-    sizeBytes += costs.jobBytes + job.payload.length + costs.watcherBytes * job.watcherCount;
+    sizeBytes += costs.jobBytes + payloadSizeBytes(job.payload) + costs.watcherBytes * job.watcherCount;
     const handle = engine.handleOf(job);
     must(
       engine.find(handle) === (job.state === 'cancelled' ? undefined : job),
@@ -129,7 +130,9 @@ function checkFunction(fn: GearmanFunction, jobs: readonly Job[], must: Must): v
       fn.name,
     );
   }
-  const keyed = jobs.filter((job) => job.uniqueId !== '' && (job.uniqueId !== '-' || job.payload.length > 0));
+  const keyed = jobs.filter(
+    (job) => job.uniqueId !== '' && (job.uniqueId !== '-' || !isEmptyPayload(job.payload)),
+  );
   must(fn.uniques.size === keyed.length, 'unique ids are counted', fn.name);
   must(fn.waking >= 0, 'woken workers are counted', fn.name);
 }

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import type { Disk, DiskFile } from '../../src/index.ts';
 
 /** One operation that changes the disk, as {@link MemoryDisk} remembers it. */
@@ -87,6 +88,15 @@ export class MemoryDisk implements Disk {
     this.files.delete(path);
     this.files.set(to, file);
     this.operations.push({ type: 'rename', path, to });
+  }
+
+  /** From the real disk to this one. */
+  async adopt(from: string, to: string): Promise<void> {
+    this.fault('create', to);
+    const bytes = await readFile(from);
+    if (this.usedBytes + bytes.length > this.capacityBytes) throw diskError('ENOSPC');
+    this.add(to, bytes);
+    this.operations.push({ type: 'create', path: to });
   }
 
   async remove(path: string): Promise<void> {

@@ -6,7 +6,7 @@ import { imageAfterCut, randomFrom } from '../support/power-cut.ts';
 
 const RECORDS_FROM = 1024;
 const IMAGES = Number(process.env['GEARMAN_POWER_CUTS'] ?? 60);
-const FLIPS = Number(process.env['GEARMAN_BIT_FLIPS'] ?? 200);
+const FLIPS = Number(process.env['GEARMAN_BIT_FLIPS'] ?? 60);
 
 /** A journal with forty jobs, closed; and where its records end. */
 async function smallStore(

@@ -1,0 +1,4 @@
+import { describeEveryBit } from '../support/every-bit.ts';
+
+// In two files, so that they run side by side.
+describeEveryBit('an earlier segment', true);
