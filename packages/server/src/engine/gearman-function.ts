@@ -20,8 +20,8 @@ export class GearmanFunction {
   running = 0;
   /** New jobs that are not durable yet. */
   storing = 0;
-  /** Epoch jobs before their time, and jobs that wait for their next attempt. */
-  delayed = 0;
+  /** By priority: jobs before their time, and jobs that wait for their next attempt. */
+  readonly delayedOf: [high: number, normal: number, low: number] = [0, 0, 0];
   registrationCount = 0;
   /** Made or limited by an administrator: stays although nobody uses it. */
   pinned = false;
@@ -54,6 +54,10 @@ export class GearmanFunction {
     return this.maxQueue.some((limit) => limit !== UNLIMITED);
   }
 
+  get delayed(): number {
+    return this.delayedOf[0] + this.delayedOf[1] + this.delayedOf[2];
+  }
+
   /** Jobs a worker could take now. */
   get runnable(): number {
     return this.#queues[0].size + this.#queues[1].size + this.#queues[2].size + (this.#due?.size ?? 0);
@@ -65,7 +69,7 @@ export class GearmanFunction {
 
   /** Jobs of one priority that no worker has, runnable or not. */
   waiting(priority: Priority): number {
-    return this.ready(priority) + (priority === NORMAL ? this.delayed : 0);
+    return this.ready(priority) + this.delayedOf[priority];
   }
 
   /** Jobs of one priority that a worker could take now. */

@@ -154,7 +154,7 @@ export class JobLife {
     job.order = ++this.#lastOrder;
     if (runAtMs > 0 && this.#timers.isFuture(runAtMs)) {
       job.state = 'delayed';
-      job.fn.delayed++;
+      job.fn.delayedOf[job.priority]++;
       this.#timers.startAt(job, runAtMs);
     } else {
       this.#functions.queue(job, 'tail');
@@ -170,7 +170,7 @@ export class JobLife {
    */
   startDue(): void {
     for (let job = this.#timers.takeStarting(); job !== undefined; job = this.#timers.takeStarting()) {
-      job.fn.delayed--;
+      job.fn.delayedOf[job.priority]--;
       job.state = 'queued';
       if (job.retries === 0 && job.priority === NORMAL) this.#functions.queue(job, 'due');
       else this.#queueAgain(job);
@@ -285,7 +285,7 @@ export class JobLife {
     job.denominator = 0;
     if (delayMs > 0) {
       job.state = 'delayed';
-      job.fn.delayed++;
+      job.fn.delayedOf[job.priority]++;
       this.#timers.startAt(job, this.#timers.now() + delayMs);
     } else {
       job.state = 'queued';
@@ -379,7 +379,7 @@ export class JobLife {
       this.#functions.unqueue(job);
     } else if (job.state === 'delayed') {
       this.#timers.cancel(job);
-      job.fn.delayed--;
+      job.fn.delayedOf[job.priority]--;
     } else if (job.state === 'storing') {
       job.fn.storing--;
     }

@@ -114,6 +114,16 @@ describe('retries by policy', () => {
     }
   });
 
+  test('jobs that wait for their next attempt are counted in their priority', () => {
+    const world = worldWith(retry(2));
+    const [client, worker] = [world.peer(), world.peer().canDo('f')];
+    client.background('f', { priority: 'high' });
+    worker.grab();
+    worker.giveUp(1);
+    const [fn] = world.engine.functions();
+    expect([fn?.waiting(0), fn?.waiting(1), fn?.waiting(2), fn?.total]).toEqual([1, 0, 0, 1]);
+  });
+
   test('a sleeping worker is woken when the time has come', () => {
     const world = worldWith(retry(2));
     const [client, worker] = [world.peer(), world.peer().canDo('f')];
