@@ -45,6 +45,16 @@ console.log(performance.now() - startedAt);
 `;
 const IMPORTS = 9;
 
+/** Run in the folder of an installation of the commands: a queue as gearmand keeps it in sqlite3. */
+const MAKE_QUEUE = `
+import { createRequire } from 'node:module';
+const { Database } = createRequire(import.meta.url)('node-sqlite3-wasm');
+const queue = new Database('queue.db');
+queue.exec('CREATE TABLE gearman_queue (unique_key TEXT, function_name TEXT, priority INTEGER, data BLOB)');
+queue.exec("INSERT INTO gearman_queue VALUES ('u', 'f', 1, 'x')");
+queue.close();
+`;
+
 const run = promisify(execFile);
 const writesFigures = process.argv.includes('--write-figures');
 const temp = mkdtempSync(join(tmpdir(), 'gearman-packages-'));
@@ -204,6 +214,19 @@ async function runCommands(dir, { manifest }) {
     const { stdout } = await run(join(dir, 'node_modules/.bin', command), ['--version'], { cwd: dir });
     if (stdout.trim() !== manifest.version) throw new Error(`${command} --version says ${stdout.trim()}`);
   }
+  if (manifest.bin?.['gearmand'] !== undefined) await importQueue(dir);
+}
+
+/**
+ * What reads sqlite3 is not in the bundle, and has a file of its own that must be found.
+ * @param {string} dir
+ */
+async function importQueue(dir) {
+  writeFileSync(join(dir, 'make-queue.mjs'), MAKE_QUEUE);
+  await run(process.execPath, ['make-queue.mjs'], { cwd: dir });
+  const command = join(dir, 'node_modules/.bin/gearmand');
+  const { stdout } = await run(command, ['store', 'import', 'jobs', 'queue.db'], { cwd: dir });
+  if (!stdout.startsWith('imported 1 job ')) throw new Error(`gearmand store import says ${stdout.trim()}`);
 }
 
 /**

@@ -74,6 +74,13 @@ export const TORTURES = [
     minutes: 30,
   },
   {
+    name: 'postgres',
+    what: 'gearmand with PostgreSQL: killed, paused, cut off; the database crashed and restarted; all under load',
+    files: ['packages/cli/test/interop/postgres.test.ts'],
+    sizes: [{ option: 'times', variable: 'GEARMAN_POSTGRES_KILLS', full: 100 }],
+    minutes: 60,
+  },
+  {
     name: 'client',
     what: 'a client whose servers are killed and restarted',
     files: ['packages/client/test/torture'],
@@ -120,7 +127,7 @@ export function planOf(args) {
     const chosen = TORTURES.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
     const planned = chosen.map((torture) => withSizes(torture, values));
     const unused = sizes.find((option) => values[option] !== undefined && !uses(chosen, option));
-    return unused === undefined ? { planned } : { wrong: `--${unused} belongs to none of ${positionals}` };
+    return unused === undefined ? { planned } : { wrong: `--${unused} belongs to none of ${positionals.join(', ')}` };
   } catch (error) {
     return { wrong: error instanceof Error ? error.message : String(error) };
   }

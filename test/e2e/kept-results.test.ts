@@ -30,14 +30,14 @@ test('client.result() waits for a background job, and gives what it brought, as 
   await expect(client.result(ref, { waitMs: 5 })).rejects.toMatchObject({
     code: 'ERR_GEARMAN_RESPONSE_TIMEOUT',
   });
-  worker.start();
+  await worker.start();
   expect(String(await early)).toBe('HELLO');
   expect(String(await client.result(String(ref)))).toBe('HELLO');
 });
 
 test('it rejects with what the job failed with', async () => {
   const { client, worker } = await startAll({ functions: { '*': { keepResult: { ttlMs: 60_000 } } } });
-  worker.start();
+  await worker.start();
   const ref = await client.submitBackground('broken');
   await expect(client.result(ref, { waitMs: 5000 })).rejects.toMatchObject({
     code: 'ERR_GEARMAN_JOB_EXCEPTION',
@@ -53,7 +53,7 @@ test('it says why there is none', async () => {
   const { client, worker } = await startAll();
   const plain = await client.submitBackground('upper', 'x');
   await expect(client.result(plain, { waitMs: 5000 })).rejects.toMatchObject({ reason: 'not-kept' });
-  worker.start();
+  await worker.start();
   const large = await client.submitBackground('upper', 'too long', { keepResult: { maxBytes: 3 } });
   await expect(client.result(large, { waitMs: 5000 })).rejects.toMatchObject({
     code: 'ERR_GEARMAN_NO_RESULT',
@@ -93,7 +93,7 @@ test('with a store, results survive a restart', async () => {
   const worker = createWorker({ servers: address });
   onTestFinished(async () => void (await worker.stop()));
   worker.register('upper', (job) => job.text().toUpperCase());
-  worker.start();
+  await worker.start();
   const ref = await client.submitBackground('upper', 'kept', { keepResult: {} });
   await client.result(ref, { waitMs: 5000 });
   await first.close();

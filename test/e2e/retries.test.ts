@@ -15,7 +15,7 @@ async function startAll(server: TestServer, handlers: Readonly<Record<string, Ha
   const worker = createWorker({ servers: server.server, attempts });
   onTestFinished(async () => void (await worker.stop()));
   for (const [name, handler] of Object.entries(handlers)) worker.register(name, handler);
-  worker.start();
+  await worker.start();
   return { client, worker };
 }
 
@@ -111,7 +111,7 @@ test('ttlMs, deadline and delayMs: a job that does not begin in time fails', asy
   const worker = createWorker({ servers: server.server });
   onTestFinished(async () => void (await worker.stop()));
   worker.register('g', () => 'done');
-  worker.start();
+  await worker.start();
   expect((await delayed).toString()).toBe('done');
   expect(performance.now() - started).toBeGreaterThan(55);
 });

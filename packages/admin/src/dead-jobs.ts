@@ -18,9 +18,9 @@ export interface DeadJobsReport extends PerServer<readonly DeadJobInfo[]> {
 
 /**
  * Which dead jobs: one by its reference (also as text `host:port//handle`, or a bare handle where one server is asked),
- * those of a function, or `'all'`.
+ * those of a function, or all with `'all'`.
  */
-export type DeadJobsOf = JobRef | string | { readonly functionName: string } | 'all';
+export type DeadJobsOf = JobRef | string | { readonly functionName: string };
 
 /** Asks servers what an {@link Admin} was asked, see `Admin.each()`. */
 export type AskServers = <T>(

@@ -49,8 +49,8 @@ class Query implements PoolUser {
   readonly #tag: string;
   #timer: Timer | undefined;
   #detach = (): void => {};
-  #fail = (_: Error): void => {};
-  #succeed = (_: Answer): void => {};
+  #fail: (error: Error) => void = () => {};
+  #succeed: (answer: Answer) => void = () => {};
 
   constructor(pool: Pool, connection: Connection, ref: JobRef, waitMs: number) {
     this.#pool = pool;

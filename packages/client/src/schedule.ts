@@ -146,7 +146,12 @@ function daysOf(line: string, word: string, field: Field | undefined): number[] 
 }
 
 function toWord(days: readonly number[] | undefined, count = (day: number): number => day): string {
-  return days === undefined ? '*' : days.map(count).sort().join(',');
+  return days === undefined
+    ? '*'
+    : days
+        .map(count)
+        .sort((a, b) => a - b)
+        .join(',');
 }
 
 /**

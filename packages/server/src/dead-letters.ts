@@ -37,7 +37,7 @@ export class DeadLetters {
     let done = 0;
     for (let from = 0; from < numbers.length; from += FETCH_AT_ONCE) {
       const some = numbers.slice(from, from + FETCH_AT_ONCE);
-      const payloads = await Promise.all(some.map((number) => this.#store?.payload(number)));
+      const payloads = await Promise.all(some.map(async (number) => this.#store?.payload(number)));
       some.forEach((number, i) => {
         if (this.#engine.afterlife.requeue(number, payloads[i])) done++;
       });

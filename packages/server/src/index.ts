@@ -5,7 +5,7 @@ export type { Fate } from './engine/afterlife.ts';
 export type { Priority } from './engine/job.ts';
 export type { JobEnd, RequeueReason } from './engine/observer.ts';
 export type { AttemptFailure } from './engine/retry-policy.ts';
-export { ListenError, SpoolError } from './errors.ts';
+export { ListenError, SpoolError, StoreSilentError } from './errors.ts';
 export type {
   BackoffOptions,
   DeadOptions,

@@ -209,6 +209,13 @@ export interface ServerLimits {
    * @defaultValue 10_000
    */
   readonly stallTimeoutMs?: number | undefined;
+  /**
+   * How long the store may take for one commit, in milliseconds; 0: for ever. After it new background jobs are answered with
+   * QUEUE_ERROR until the store answers; those that are on their way to it wait on. `close()` waits for the store as long.
+   *
+   * @defaultValue 4000
+   */
+  readonly storeTimeoutMs?: number | undefined;
 }
 
 /** Options of `createServer()`. */
@@ -397,6 +404,7 @@ const limitsSchema: z.ZodType<CheckedLimits, ServerLimits> = z.strictObject({
   idleTimeoutMs: milliseconds.default(0),
   handshakeTimeoutMs: milliseconds.default(5000),
   stallTimeoutMs: milliseconds.default(10_000),
+  storeTimeoutMs: milliseconds.default(4000),
 });
 
 const optionsSchema: z.ZodType<CheckedOptions, ServerOptions> = z.strictObject({

@@ -119,6 +119,8 @@ export class Server extends TypedEmitter<ServerEvent> {
     this.#durability = new Durability({
       ...{ store, ledger, engine: this.#engine, clock, logger, handlePrefix },
       maxQueueBytes: limits.maxQueueBytes,
+      storeTimeoutMs: limits.storeTimeoutMs,
+      silent: ({ message }) => this.#context.limitLog.note('storeTimeoutMs', {}, message),
       refused: (error, jobs) => {
         if (this.hasListeners('store-refused')) this.emit({ type: 'store-refused', error, jobs });
       },
@@ -264,8 +266,9 @@ export class Server extends TypedEmitter<ServerEvent> {
     if (this.#http !== undefined) closed.push(this.#http.close());
     this.#tls?.close();
     if (graceful !== false) await this.#jobsToEnd(graceful === 'all-jobs', timeoutMs);
-    await this.#lastCommits();
-    this.#connections.endAll('the server is closing');
+    const isAnswered = await this.#lastCommits();
+    if (isAnswered) this.#connections.endAll('the server is closing');
+    else this.#connections.closeAll('the store does not answer');
     await Promise.all(closed);
     this.#engineTimer.stop();
     this.#context.watch.stop();
@@ -277,11 +280,12 @@ export class Server extends TypedEmitter<ServerEvent> {
   }
 
   /** Answers those who wait for the store; what closing the connections does to jobs is not recorded. */
-  async #lastCommits(): Promise<void> {
-    if (this.#durability === undefined) return;
+  async #lastCommits(): Promise<boolean> {
+    if (this.#durability === undefined) return true;
     this.#engine.drain();
-    await this.#durability.idle();
+    const isAnswered = await this.#durability.idle();
     this.#durability.seal();
+    return isAnswered;
   }
 
   #jobsToEnd(all: boolean, timeoutMs: number): Promise<void> {

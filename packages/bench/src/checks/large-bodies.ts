@@ -48,7 +48,8 @@ const submit = (client: RawBodies, code: number): Promise<void> =>
 async function handleFrom(connection: RawBodies, code: number): Promise<string> {
   const packet = await connection.next();
   const [handle = ''] = packet.start.toString('latin1').split('\0');
-  if (packet.code !== code) throw new Error(`expected packet ${code}, got ${packet.code}: ${packet.start}`);
+  if (packet.code !== code)
+    throw new Error(`expected packet ${code}, got ${packet.code}: ${packet.start.toString('latin1')}`);
   return handle;
 }
 

@@ -41,6 +41,10 @@ const LIMITS: { readonly [K in keyof Required<ServerLimits>]: Limit } = {
   idleTimeoutMs: milliseconds('how long a connection may be idle; 0: for ever', '0'),
   handshakeTimeoutMs: milliseconds('how long a TLS handshake may take', '5000'),
   stallTimeoutMs: milliseconds('how long a peer past --outbox-soft-bytes may read nothing', '10000'),
+  storeTimeoutMs: milliseconds(
+    'how long the store may take; past it new background jobs are answered with QUEUE_ERROR; 0: for ever',
+    '4000',
+  ),
 };
 
 function longNameOf(limit: string): string {

@@ -2,7 +2,7 @@ import { relative } from 'node:path';
 import type { JournalCheck, JournalDamage } from '@gearman/store-journal';
 import { Command } from 'commander';
 import { EXIT } from '../gearmand/exit-code.ts';
-import { asStoreFailure } from './open-store.ts';
+import { asStoreFailure, refuseDatabase } from './open-store.ts';
 import { counted, countOf, Progress } from './progress.ts';
 
 const HELP = `
@@ -21,6 +21,7 @@ export function checkCommand(): Command {
 }
 
 async function check(directory: string, { json }: { readonly json?: true }): Promise<void> {
+  refuseDatabase(directory);
   const { checkJournal } = await import('@gearman/store-journal');
   const progress = new Progress('files');
   const found = await asStoreFailure(() =>

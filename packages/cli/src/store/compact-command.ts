@@ -2,7 +2,14 @@ import type { StoreUsage } from '@gearman/server';
 import type { Journal } from '@gearman/store-journal';
 import { Command } from 'commander';
 import { EXIT } from '../gearmand/exit-code.ts';
-import { addStoreOptions, asStoreFailure, Complaints, journalAt, type StoreOptions } from './open-store.ts';
+import {
+  addStoreOptions,
+  asStoreFailure,
+  Complaints,
+  journalAt,
+  type StoreOptions,
+  takeRights,
+} from './open-store.ts';
 import { counted, countOf, Progress } from './progress.ts';
 
 const LOOK_EVERY_MS = 100;
@@ -25,7 +32,8 @@ export function compactCommand(): Command {
 
 async function compact(directory: string, options: StoreOptions): Promise<void> {
   const complaints = new Complaints();
-  const journal = await journalAt(directory, true, options, complaints);
+  await takeRights(directory, options);
+  const journal = await journalAt(directory, true, complaints.logger);
   await asStoreFailure(() => journal.open());
   const before = journal.usage();
   complaints.errors = 0;

@@ -5,7 +5,7 @@ import { Command } from 'commander';
 import { EXIT, FatalError } from '../gearmand/exit-code.ts';
 import { PROGRESS_SETTING } from './import-record.ts';
 import { writeEnd, writeHead, writeJob, writeSetting } from './job-lines.ts';
-import { addStoreOptions, asStoreFailure, journalAt, type StoreOptions } from './open-store.ts';
+import { addStoreOptions, asStoreFailure, type StoreOptions, storeAt, takeRights } from './open-store.ts';
 import { countOf, Progress } from './progress.ts';
 
 /** Lines go out in pieces of about this length. */
@@ -23,26 +23,27 @@ export function exportCommand(): Command {
   return addStoreOptions(
     new Command('export')
       .description('write all jobs as JSON Lines')
-      .argument('<directory>', 'the one of --data-dir')
+      .argument('<store>', 'the directory of --data-dir, or the database of --store')
       .argument('[file]', 'which must not exist yet; - or nothing: standard output', STANDARD_OUTPUT),
   )
     .addHelpText('after', HELP)
     .action(exportJobs);
 }
 
-async function exportJobs(directory: string, file: string, options: StoreOptions): Promise<void> {
+async function exportJobs(where: string, file: string, options: StoreOptions): Promise<void> {
+  await takeRights(where, options);
   const target = file === STANDARD_OUTPUT ? undefined : await create(file);
   try {
-    const store = await journalAt(directory, true, options);
+    const store = await storeAt(where, true);
     const content = await asStoreFailure(() => store.open());
-    const { jobs } = store.usage();
+    const counter = { jobs: 0 };
     try {
-      await writeAll(linesOf(store, content, new Date()), target);
+      await writeAll(linesOf(store, content, new Date(), counter), target);
     } finally {
       await store.close();
     }
     await target?.sync();
-    process.stderr.write(`gearmand: exported ${countOf(jobs, 'job')} from ${store.name}\n`);
+    process.stderr.write(`gearmand: exported ${countOf(counter.jobs, 'job')} from ${store.name}\n`);
   } catch (error) {
     // Half an export is worth less than none: it looks like one.
     if (target !== undefined) await unlink(file);
@@ -69,16 +70,20 @@ async function writeAll(pieces: AsyncIterable<string>, target: Target | undefine
   else await writeFile(target, pieces);
 }
 
-async function* linesOf(store: JobStore, content: StoreContent, now: Date): AsyncGenerator<string, void> {
-  const { jobs } = store.usage();
-  const { settings, lastNumber } = content;
+async function* linesOf(
+  store: JobStore,
+  { jobs, settings, lastNumber }: StoreContent,
+  now: Date,
+  counter: { jobs: number },
+): AsyncGenerator<string, void> {
   const progress = new Progress('jobs');
-  let piece = writeHead({ from: store.name, exportedAt: now.toISOString(), jobs, lastNumber });
+  let piece = writeHead({ from: store.name, exportedAt: now.toISOString(), lastNumber });
   for (const [key, value] of settings) if (key !== PROGRESS_SETTING) piece += writeSetting(key, value);
-  let done = 0;
-  for await (const job of content.jobs) {
+  for await (const job of jobs) {
     piece += writeJob(job);
-    progress.show(++done, jobs);
+    counter.jobs++;
+    // Some stores count what they have only while they are read.
+    progress.show(counter.jobs, Math.max(counter.jobs, store.usage().jobs));
     if (piece.length < PIECE_CHARACTERS) continue;
     yield piece;
     piece = '';

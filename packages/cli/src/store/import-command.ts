@@ -4,7 +4,7 @@ import { nonEmpty } from '../gearmand/values.ts';
 import { type ImportResult, importJobs } from './import-jobs.ts';
 import { type JobSource, sourceError } from './job-source.ts';
 import { openLineFile, openLineInput } from './line-file.ts';
-import { addStoreOptions, journalAt, type StoreOptions } from './open-store.ts';
+import { addStoreOptions, type StoreOptions, storeAt, takeRights } from './open-store.ts';
 import { counted, countOf, Progress } from './progress.ts';
 import { GEARMAND_TABLE, openSqliteQueue, SQLITE_MAGIC } from './sqlite-file.ts';
 
@@ -31,7 +31,10 @@ export function importCommand(): Command {
   return addStoreOptions(
     new Command('import')
       .description('take jobs from an export, or from the sqlite3 queue of gearmand')
-      .argument('<directory>', 'the one of --data-dir; made when it is not there')
+      .argument(
+        '<store>',
+        'the directory of --data-dir, or the database of --store; made when it is not there',
+      )
       .argument('<file>', 'where the jobs are; -: standard input, not for sqlite3')
       .option('--skip-bad', 'leave out what cannot be understood, and import the rest')
       .option('--force', 'import a file once more, or although an import of another one is not complete')
@@ -43,7 +46,8 @@ export function importCommand(): Command {
     .action(runImport);
 }
 
-async function runImport(directory: string, file: string, options: ImportOptions): Promise<void> {
+async function runImport(where: string, file: string, options: ImportOptions): Promise<void> {
+  await takeRights(where, options);
   const source = await openSource(file, options.table);
   const progress = new Progress('jobs');
   // So that nothing is left behind: neither a lock nor a copy of the file.
@@ -51,14 +55,14 @@ async function runImport(directory: string, file: string, options: ImportOptions
   const stop = (): void => interrupted.abort();
   for (const name of SIGNALS) process.once(name, stop);
   try {
-    const result = await importJobs(() => journalAt(directory, false, options), source, {
+    const result = await importJobs(() => storeAt(where, false), source, {
       skipBad: options.skipBad === true,
       force: options.force === true,
       onProgress: (done, of) => progress.show(done, of),
       signal: interrupted.signal,
     });
     progress.end();
-    process.stdout.write(describe(source, directory, result));
+    process.stdout.write(describe(source, result));
   } finally {
     for (const name of SIGNALS) process.off(name, stop);
     progress.end();
@@ -84,15 +88,15 @@ async function beginsWith(file: string, magic: string): Promise<boolean> {
   }
 }
 
-function describe(source: JobSource, directory: string, result: ImportResult): string {
-  const { jobs, before, survey, keepsNumbers } = result;
+function describe(source: JobSource, result: ImportResult): string {
+  const { store, jobs, before, survey, keepsNumbers } = result;
   const { bad, problems } = survey;
   const skipped = bad === 0 ? [] : [`left out ${counted(bad)} that cannot be understood`, ...problems];
   const handles = keepsNumbers ? 'under their handles' : 'under new handles';
   const first = before > 0 ? `; ${counted(before)} were there already` : '';
   const what =
     before === jobs && jobs > 0
-      ? `nothing to do: ${countOf(jobs, 'job')} of ${source.name} came into ${directory} before`
-      : `imported ${countOf(jobs - before, 'job')} of ${source.name} into ${directory}, ${handles}${first}`;
+      ? `nothing to do: ${countOf(jobs, 'job')} of ${source.name} came into ${store} before`
+      : `imported ${countOf(jobs - before, 'job')} of ${source.name} into ${store}, ${handles}${first}`;
   return `${[what, ...skipped].join('\n')}\n`;
 }

@@ -18,6 +18,8 @@ export interface ImportOptions {
 
 /** What an import did. */
 export interface ImportResult {
+  /** The name of the store. */
+  readonly store: string;
   readonly jobs: number;
   /** How many of them were there already, from a run that was interrupted. */
   readonly before: number;
@@ -65,20 +67,21 @@ async function run(
     );
   }
   const goesOn = last !== undefined && last.file === source.fingerprint;
-  const record = goesOn ? last : newRecord(store, content, source, found);
+  const record = goesOn ? last : newRecord(content, source, found);
   if (!goesOn) await commit(store, [], settingsFor(content, source, found, record), record);
   await putJobs(store, source, record, options);
-  return { jobs: record.jobs, before: record.done, survey: found, keepsNumbers: record.keepsNumbers };
+  return {
+    store: store.name,
+    jobs: record.jobs,
+    before: record.done,
+    survey: found,
+    keepsNumbers: record.keepsNumbers,
+  };
 }
 
 /** What an import that begins now is going to do. */
-function newRecord(
-  store: JobStore,
-  { settings, lastNumber }: StoreContent,
-  source: JobSource,
-  found: Survey,
-): ImportRecord {
-  const isNew = store.usage().jobs === 0 && lastNumber === 0 && !settings.has(HANDLE_SETTINGS.numbers);
+function newRecord({ settings, lastNumber }: StoreContent, source: JobSource, found: Survey): ImportRecord {
+  const isNew = lastNumber === 0 && !settings.has(HANDLE_SETTINGS.numbers);
   return {
     file: source.fingerprint,
     jobs: found.jobs,

@@ -15,7 +15,6 @@ export interface LinesHead {
   /** Where the jobs were: `journal /var/lib/gearman`. */
   readonly from: string;
   readonly exportedAt: string;
-  readonly jobs: number;
   readonly lastNumber: number;
 }
 

@@ -4,7 +4,8 @@ import { z } from 'zod';
 const LARGEST_UINT32 = 0xffff_ffff;
 /** A store keeps these in one record each. */
 const MAX_SETTING_KEY = 2048;
-const MAX_TEXT = 0x10_0000;
+const MAX_SETTING_VALUE = 16 * 0x10_0000;
+const MAX_EXTRA = 0x10_0000;
 
 const text = (maxBytes: number) =>
   z
@@ -31,13 +32,12 @@ export const headLine = z.object({
   version: z.int().min(1),
   from: z.string().default(''),
   exportedAt: z.string().default(''),
-  jobs: z.int().min(0).default(0),
   lastNumber: z.int().min(0).default(0),
 });
 
 export const settingLine = z.strictObject({
   setting: z.string().min(1).max(MAX_SETTING_KEY),
-  value: z.string().max(MAX_TEXT),
+  value: z.string().max(MAX_SETTING_VALUE),
 });
 
 export const endLine = z.strictObject({ end: z.literal(true) });
@@ -58,7 +58,7 @@ export const jobLine = z
     state: z.enum(['waiting', 'dead']).default('waiting'),
     reducer: text(MAX_UNIQUE_ID_BYTES).nullable(),
     reducerBase64: base64(MAX_UNIQUE_ID_BYTES),
-    extra: z.string().max(MAX_TEXT).default(''),
+    extra: z.string().max(MAX_EXTRA).default(''),
     payload: z.string().optional(),
     payloadBase64: z.base64().optional(),
   })

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Logger } from '@gearman/events';
+import type { JobStore } from '@gearman/server';
 import type { Journal } from '@gearman/store-journal';
 import { type Command, Option } from 'commander';
 import { becomeUser } from '../gearmand/become-user.ts';
@@ -21,18 +22,41 @@ export function addStoreOptions(command: Command): Command {
   );
 }
 
-/** The journal of a directory, not open yet; what is wrong with it goes to standard error. */
-export async function journalAt(
-  directory: string,
-  mustExist: boolean,
-  { user }: StoreOptions,
-  complaints: Complaints = new Complaints(),
-): Promise<Journal> {
-  if (user === undefined) await refuseForeignDirectory(directory);
-  else becomeUser(user);
-  const { createJournal } = await import('@gearman/store-journal');
-  return createJournal({ directory: resolve(directory), mustExist, logger: complaints.logger });
+/**
+ * Takes the rights that the files of a store should have: those of the user that was named. Call before anything is opened.
+ *
+ * @throws FatalError when root is about to leave files that the server of a directory, which runs as its owner, cannot write
+ */
+export async function takeRights(where: string, { user }: StoreOptions): Promise<void> {
+  if (user !== undefined) becomeUser(user);
+  else if (!isDatabase(where)) await refuseForeignDirectory(where);
 }
+
+/** The store of `--data-dir` or `--store`, not open yet; what is wrong with it goes to standard error. */
+export async function storeAt(where: string, mustExist: boolean): Promise<JobStore> {
+  const { logger } = new Complaints();
+  if (!isDatabase(where)) return journalAt(where, mustExist, logger);
+  return (await import('../gearmand/postgres-settings.ts')).postgresStoreOf(where, logger);
+}
+
+/** The journal of a directory, not open yet. @throws FatalError for a database */
+export async function journalAt(directory: string, mustExist: boolean, logger: Logger): Promise<Journal> {
+  refuseDatabase(directory);
+  const { createJournal } = await import('@gearman/store-journal');
+  return createJournal({ directory: resolve(directory), mustExist, logger });
+}
+
+/** @throws FatalError for a database: it has its own tools for what only a directory needs */
+export function refuseDatabase(where: string): void {
+  // It may hold a password, and so is in no message.
+  if (isDatabase(where)) {
+    throw new FatalError('this is for directories; a database is looked after by its own tools', {
+      exitCode: EXIT.usage,
+    });
+  }
+}
+
+const isDatabase = (where: string): boolean => /^postgres(ql)?:/.test(where);
 
 /** What fails in here means that the store cannot be used. */
 export async function asStoreFailure<T>(work: () => Promise<T>): Promise<T> {
@@ -67,7 +91,6 @@ function causeIn(fields: object): string {
   return cause instanceof Error ? `: ${cause.message}` : '';
 }
 
-/** The server of a directory, which runs as its owner, could not write what root leaves there. */
 async function refuseForeignDirectory(directory: string): Promise<void> {
   if (process.getuid?.() !== 0) return;
   const owner = await stat(directory).then(

@@ -19,8 +19,10 @@ All but "check" need a store that no server uses. Exit codes: 0 done, 1 damage f
 /** `gearmand store`, and all there is below it: the source of help and of the page about commands. */
 export function buildStoreProgram(): Command {
   const program = new Command('gearmand store')
-    .description('Looks after a store of background jobs, the directory of gearmand --data-dir.')
-    .usage('<command> [options] <directory>')
+    .description(
+      'Looks after a store of background jobs: the directory of gearmand --data-dir, or what --store names.',
+    )
+    .usage('<command> [options] <store>')
     .helpOption('-h, --help', 'print this help')
     .helpCommand(false)
     .addHelpText('after', HELP);

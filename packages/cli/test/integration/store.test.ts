@@ -10,6 +10,7 @@ import {
 import { join } from 'node:path';
 import { request } from '@gearman/protocol';
 import { RawConnection, startRawWorker } from '@gearman/testing';
+import sqlite from 'node-sqlite3-wasm';
 import { describe, expect, test } from 'vitest';
 import { runGearmand } from '../../src/gearmand/run.ts';
 import { startCommand } from '../support/command.ts';
@@ -98,7 +99,7 @@ describe('gearmand store', () => {
       .trimEnd()
       .split('\n')
       .map((line): unknown => JSON.parse(line));
-    expect(lines[0]).toMatchObject({ format: 'gearman-jobs', version: 1, jobs: 3 });
+    expect(lines[0]).toMatchObject({ format: 'gearman-jobs', version: 1, lastNumber: 3 });
     expect(lines).toContainEqual({ setting: 'max-queue:mail', value: '7 7 7' });
     expect(lines).toContainEqual(expect.objectContaining({ function: 'mail', payload: 'one' }));
     expect(lines.at(-1)).toEqual({ end: true });
@@ -202,9 +203,7 @@ describe('gearmand store', () => {
     const { code, stdout } = await store('import', '--help');
     expect(code).toBe(0);
     expect(stdout).toContain('sqlite3 queue of a gearmand');
-    expect((await runHere(runGearmand, ['store', 'check', '-h'])).stdout).toContain(
-      'Exit codes: 0 clean, 1 damaged',
-    );
+    expect((await runHere(runGearmand, ['store', 'check', '-h'])).stdout).toContain('0 clean, 1 damaged');
   });
 
   test.runIf(isRoot)('as root asks for the user of a directory, and acts as that user', async () => {
@@ -221,5 +220,17 @@ describe('gearmand store', () => {
     const args = ['store', 'import', directory, file, '--user', 'nobody'];
     expect(await startCommand('gearmand', args).ended).toMatchObject({ code: 0, stderr: '' });
     for (const name of readdirSync(directory)) expect(statSync(join(directory, name)).uid, name).toBe(NOBODY);
+    const database = join(folder, 'queue.db');
+    const old = new sqlite.Database(database);
+    old.exec('CREATE TABLE gearman_queue (unique_key TEXT, function_name TEXT, priority INTEGER, data BLOB)');
+    old.close();
+    chownSync(database, NOBODY, NOBODY);
+    expect(
+      await startCommand('gearmand', ['store', 'import', directory, database, '-u', 'nobody']).ended,
+    ).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('imported 0 jobs'),
+      stderr: '',
+    });
   });
 });

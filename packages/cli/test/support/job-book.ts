@@ -28,8 +28,7 @@ const KINDS: readonly (readonly [kind: Kind, percent: number])[] = [
   ['foreground', 10],
 ];
 const PRIORITIES = ['HIGH_BG', 'BG', 'LOW_BG'] as const;
-const SIZES = [0, 10, 100, 100, 100, 1000, 5000, 100_000];
-const FILLS: ReadonlyMap<number, string> = new Map(SIZES.map((size) => [size, 'x'.repeat(size)]));
+const SIZES = [100, 0, 10, 1000, 5000, 100_000];
 /** In place of an id: several submits may have become one job. */
 const ANY_ID = -1;
 
@@ -43,6 +42,7 @@ const ANY_ID = -1;
 export class JobBook {
   readonly complaints: string[] = [];
   readonly #random: () => number;
+  readonly #fills: ReadonlyMap<number, string>;
   #step = 0;
   #wishes = 0;
   #prefix: string | undefined;
@@ -60,8 +60,10 @@ export class JobBook {
   #repeats = 0;
   #countdown: { left: number; readonly resolve: () => void } | undefined;
 
-  constructor(random: () => number) {
+  /** @param sizes of payloads, in bytes, the rarer ones last */
+  constructor(random: () => number, sizes: readonly number[] = SIZES) {
     this.#random = random;
+    this.#fills = new Map(sizes.map((size) => [size, 'x'.repeat(size)]));
   }
 
   get acknowledged(): number {
@@ -89,10 +91,11 @@ export class JobBook {
   wish(): Wish {
     const kind = this.#someKind();
     const functionName = kind === 'plain' && this.#random() < 0.3 ? 'ordered' : 'any';
-    const size = SIZES[Math.floor(this.#random() ** 3 * SIZES.length)] ?? 0;
+    const fills = [...this.#fills.values()];
+    const fill = fills[Math.floor(this.#random() ** 3 * fills.length)] ?? '';
     const priority = this.#somePriority();
     const id = ++this.#wishes;
-    const workload = `${id}:${priority}:${FILLS.get(size)}`;
+    const workload = `${id}:${priority}:${fill}`;
     const packet = this.#packet(kind, priority, functionName, Buffer.from(workload, 'latin1'));
     return { packet, functionName, kind, id, workload, sentAt: ++this.#step };
   }
@@ -115,7 +118,7 @@ export class JobBook {
     const promised = this.#acknowledged.get(job);
     if (promised !== undefined && promised !== ANY_ID && promised !== Number(id))
       this.#complain(`${handle} came with the bytes of ${id}, not of ${promised}`);
-    if (Number(id) > this.#wishes || fill === undefined || FILLS.get(fill.length) !== fill)
+    if (Number(id) > this.#wishes || fill === undefined || this.#fills.get(fill.length) !== fill)
       this.#complain(`${handle} came with altered bytes`);
     if (this.#durablyCompleted.has(job)) this.#complain(`${handle} was completed for good, and came again`);
     else if (this.#completed.has(job)) this.#repeats++;

@@ -52,6 +52,7 @@ const GOOD: Readonly<Record<string, readonly [text: string, value: unknown][]>> 
   'idle-timeout-ms': [['0', 0]],
   'handshake-timeout-ms': [['0', 0]],
   'stall-timeout-ms': [['0', 0]],
+  'store-timeout-ms': [['0', 0]],
   'pid-file': [['/run/g.pid', '/run/g.pid']],
   user: [['nobody', 'nobody']],
   'ssl-certificate': [['/etc/g.pem', '/etc/g.pem']],

@@ -1,20 +1,21 @@
-import { Timetables } from '../schedules/timetable.ts';
 import type { StoredJob } from '../store/store.ts';
 import { Afterlife } from './afterlife.ts';
 import type { DeadLimits } from './dead-set.ts';
 import { Departures } from './departures.ts';
 import { Effort } from './effort.ts';
+import { FunctionSettings } from './function-settings.ts';
 import { FunctionTable } from './function-table.ts';
 import type { GearmanFunction } from './gearman-function.ts';
 import { Job } from './job.ts';
 import { JobLife } from './job-life.ts';
 import { JobPolicy, type RulesOf } from './job-policy.ts';
-import { findTwin, JobTable } from './job-table.ts';
+import { JobSource } from './job-source.ts';
+import { JobTable } from './job-table.ts';
 import { type EngineClock, JobTimers } from './job-timers.ts';
 import type { Ledger, LedgerBatch } from './ledger.ts';
 import type { EngineObserver } from './observer.ts';
 import { storedPayload } from './payload.ts';
-import { NOBODY, Peer, type PeerPort } from './peer.ts';
+import { Peer, type PeerPort } from './peer.ts';
 import { Registrations } from './registrations.ts';
 import { Reports } from './reports.ts';
 import { Results } from './results.ts';
@@ -57,10 +58,6 @@ export interface EngineOptions {
   readonly random?: (() => number) | undefined;
 }
 
-/** What the settings begin with that hold the limits of a function: `max-queue:resize` is `100 100 0`. */
-const MAX_QUEUE_SETTING = 'max-queue:';
-/** Those of functions that hand out no jobs: `paused:resize` is `1`. */
-const PAUSED_SETTING = 'paused:';
 const MAX_CLIENT_ID_BYTES = 127;
 
 /**
@@ -88,6 +85,7 @@ export class Engine {
   readonly #life: JobLife;
   readonly #registrations: Registrations;
   readonly #departures: Departures;
+  readonly #settings: FunctionSettings;
   readonly #submissions: Submissions;
   readonly #peers = new Set<Peer>();
   readonly #effort = new Effort();
@@ -138,33 +136,9 @@ export class Engine {
       now: () => clock.now(),
     });
     this.reports = new Reports(this.#jobs, this.#life, this.#effort);
-    this.schedules = this.#createSchedules(options);
-  }
-
-  #createSchedules(options: EngineOptions): Schedules {
-    const { clock, ledger, timeZone, maxSchedules, maxScheduleBytes, maxQueueBytes } = options;
-    // Nobody's: background jobs have nobody to answer.
-    const peer = new Peer(0, NOBODY, '', false);
-    return new Schedules({
-      ...{ clock, ledger, maxSchedules, maxScheduleBytes },
-      timetables: new Timetables(timeZone),
-      jobs: this.#jobs,
-      source: {
-        submit: (submission) => this.#submissions.submit(peer, submission),
-        twinOf: (functionName, uniqueId, workload) => {
-          const fn = this.#functions.get(functionName);
-          return fn === undefined ? undefined : findTwin(fn, uniqueId, workload);
-        },
-        cancel: (job) => this.#life.cancel(job),
-      },
-      refuses: (sizeBytes) => {
-        if (this.#submissions.draining) return 'shutting-down';
-        return this.sizeBytes + sizeBytes > maxQueueBytes ? 'memory-full' : undefined;
-      },
-      reserve: (sizeBytes) => {
-        this.#submissions.reservedBytes = sizeBytes;
-      },
-    });
+    this.#settings = new FunctionSettings(this.#functions, ledger);
+    const jobSource = new JobSource(this.#functions, this.#jobs, this.#life, this.#submissions);
+    this.schedules = new Schedules(options, jobSource, this.#effort);
   }
 
   // Connections
@@ -293,8 +267,7 @@ export class Engine {
     if (fn === undefined) return 'unknown';
     if (fn.registrationCount > 0 || fn.running > 0) return 'in-use';
     if (fn.total > 0) return 'has-jobs';
-    if (fn.isLimited) this.#ledger?.set(MAX_QUEUE_SETTING + fn.name, undefined);
-    if (fn.paused) this.#ledger?.set(PAUSED_SETTING + fn.name, undefined);
+    this.#settings.forget(fn);
     this.#functions.forget(fn);
     return 'dropped';
   }
@@ -312,30 +285,21 @@ export class Engine {
   /** Sets how many jobs a submit of each priority may find; 0 means any number. Unknown functions stay unknown. */
   setMaxQueue(name: string, limits: readonly [high: number, normal: number, low: number]): void {
     const fn = this.#functions.get(name);
-    if (fn === undefined) return;
-    fn.maxQueue = limits;
-    fn.pinned = true;
-    this.#functions.noteUse(fn);
-    this.#ledger?.set(MAX_QUEUE_SETTING + name, fn.isLimited ? limits.join(' ') : undefined);
+    if (fn !== undefined) this.#settings.setMaxQueue(fn, limits);
   }
 
   /** The function hands out no jobs any more; those that run go on. @returns false when there are too many functions */
   pause(name: string): boolean {
     const fn = this.#functions.use(name);
-    if (fn === undefined) return false;
-    if (!fn.paused) this.#ledger?.set(PAUSED_SETTING + name, '1');
-    this.#functions.pause(fn);
-    return true;
+    if (fn !== undefined) this.#settings.pause(fn);
+    return fn !== undefined;
   }
 
   /** It hands out jobs again. @returns false when there is no such function */
   resume(name: string): boolean {
     const fn = this.#functions.get(name);
-    if (fn === undefined) return false;
-    if (!fn.paused) return true;
-    this.#ledger?.set(PAUSED_SETTING + name, undefined);
-    this.#functions.resume(fn);
-    return true;
+    if (fn !== undefined) this.#settings.resume(fn);
+    return fn !== undefined;
   }
 
   /** From now on submits are refused, everything else goes on. */
@@ -361,19 +325,9 @@ export class Engine {
 
   /** A setting that an earlier server has kept. @returns why it is not understood, or undefined */
   restoreSetting(key: string, value: string): string | undefined {
-    if (key.startsWith(PAUSED_SETTING))
-      this.#functions.pause(this.#functions.restore(key.slice(PAUSED_SETTING.length)));
-    if (key.startsWith(MAX_QUEUE_SETTING)) this.#restoreMaxQueue(key, value);
+    this.#settings.restore(key, value);
     this.results.restore(key, value);
     return this.schedules.restore(key, value);
-  }
-
-  #restoreMaxQueue(key: string, value: string): void {
-    const [high = 0, normal = 0, low = 0] = value.split(' ').map(Number);
-    const fn = this.#functions.restore(key.slice(MAX_QUEUE_SETTING.length));
-    fn.maxQueue = [high, normal, low];
-    fn.pinned = true;
-    this.#functions.noteUse(fn);
   }
 
   /** Handles go on where those of an earlier server ended. @param lastNumber the largest that it may have used */

@@ -154,6 +154,15 @@ export class Ledger {
     return { commit, changes, deaths, batch };
   }
 
+  /** The jobs of {@link take} alone, and whoever waits for them: for a store that is not even asked. */
+  takeJobs(): LedgerBatch | undefined {
+    const commit = this.#commit;
+    if (commit.jobs.length === 0 && commit.waiters.size === 0) return undefined;
+    this.#commit = new Commit();
+    const batch = { puts: [], changes: [], dones: [], settings: new Map() };
+    return { commit, changes: new Set(), deaths: new Map(), batch };
+  }
+
   /** What became of a batch. */
   settle({ commit, changes, deaths, batch }: LedgerBatch, refused: Error | undefined): void {
     commit.outcome = refused ?? 'stored';

@@ -1,15 +1,8 @@
 import type { Job } from './job.ts';
+import type { JobSource } from './job-source.ts';
 import { payloadBytes } from './payload.ts';
 import type { Schedule } from './schedule.ts';
-import type { Submission, SubmitRefusal } from './submission.ts';
-
-/** What {@link ScheduleRuns} needs of the engine. */
-export interface JobSource {
-  submit(submission: Submission): Job | SubmitRefusal;
-  /** The job that a submit would merge into. */
-  twinOf(functionName: string, uniqueId: string, workload: Uint8Array): Job | undefined;
-  cancel(job: Job): void;
-}
+import type { SubmitRefusal } from './submission.ts';
 
 /** Which runs of a schedule are due: those of `instants`; with them, all up to `untilMs` have had their turn. */
 export interface DueRuns {

@@ -1,36 +1,24 @@
 import { MAX_FUNCTION_NAME_BYTES, MAX_UNIQUE_ID_BYTES } from '@gearman/protocol';
-import {
-  definitionFromText,
-  definitionToText,
-  isSameDefinition,
-  progressFromText,
-  progressToText,
-  type ScheduleDefinition,
-  type ScheduleProgress,
-} from '../schedules/definition.ts';
-import type { Timetables } from '../schedules/timetable.ts';
-import type { JobTable } from './job-table.ts';
+import { isSameDefinition, type ScheduleDefinition, type ScheduleProgress } from '../schedules/definition.ts';
+import { Timetables } from '../schedules/timetable.ts';
+import type { Effort } from './effort.ts';
+import type { JobSource } from './job-source.ts';
 import { type EngineClock, LONGEST_WALL_WAIT_MS } from './job-timers.ts';
 import type { Commit, Ledger } from './ledger.ts';
 import { Schedule, scheduleSizeBytes } from './schedule.ts';
-import { type JobSource, ScheduleRuns } from './schedule-runs.ts';
+import { ScheduleRecords, type Unsettled } from './schedule-records.ts';
+import { ScheduleRuns } from './schedule-runs.ts';
 import { ScheduleTable } from './schedule-table.ts';
 import type { SubmitRefusal } from './submission.ts';
 
-/** What {@link Schedules} needs. */
-export interface SchedulesParts {
+/** What {@link Schedules} heeds. */
+export interface SchedulesOptions {
   readonly clock: EngineClock;
-  readonly timetables: Timetables;
-  readonly ledger: Ledger | undefined;
-  /** Where numbers come from. */
-  readonly jobs: JobTable;
-  readonly source: JobSource;
+  readonly ledger?: Ledger | undefined;
   readonly maxSchedules: number;
   readonly maxScheduleBytes: number;
-  /** Why there cannot be one that takes this much memory. */
-  refuses(sizeBytes: number): 'shutting-down' | 'memory-full' | undefined;
-  /** All schedules together take this much now. */
-  reserve(sizeBytes: number): void;
+  /** The zone of schedules that name none; undefined: that of the process. */
+  readonly timeZone?: string | undefined;
 }
 
 /** Why there is no new schedule. */
@@ -47,10 +35,11 @@ export type ScheduleRefusal =
 /** How a run that an administrator asked for went. */
 export type RunOutcome = 'submitted' | 'overlaps' | SubmitRefusal;
 
-const DEFINITION_SETTING = 'schedule:';
-const PROGRESS_SETTING = 'schedule-progress:';
 /** How long a run waits whose job was refused, or was not stored. */
 const RETRY_MS = 5000;
+/** What it costs to read a cron line and look for its next run: half a millisecond, and five for one that never comes. */
+const STEPS_TO_READ = 50_000;
+const STEPS_TO_FIND_NOTHING = 500_000;
 /** Runs that are submitted before others have their turn. */
 const RUNS_PER_SLICE = 500;
 /** With `S:` and twelve digits a handle stays within its 63 bytes. */
@@ -58,30 +47,28 @@ const LONGEST_NAME = 49;
 /** A clock that goes back further than this was wrong before: what it said is not counted. */
 const LARGEST_STEP_BACK_MS = 86_400_000;
 
-/** What is to be settled with a commit: that there is a schedule of this definition, or that it has run. */
-interface Unsettled {
-  readonly what: 'definition' | 'run';
-  readonly schedule: Schedule;
-  readonly definition: ScheduleDefinition;
-  /** How far the schedule was before. */
-  readonly before: ScheduleProgress;
-}
-
 /** Recurring jobs: each has its alarm, and each run submits an ordinary background job. */
 export class Schedules {
-  readonly #parts: SchedulesParts;
-  readonly #table = new ScheduleTable();
+  readonly #options: SchedulesOptions;
+  readonly #jobs: JobSource;
+  readonly #effort: Effort;
+  readonly #timetables: Timetables;
+  readonly #records: ScheduleRecords;
   readonly #runs: ScheduleRuns;
-  readonly #unsettled = new Map<Commit, Unsettled[]>();
+  readonly #table = new ScheduleTable();
   /** Of an earlier server, by number: schedules, and progress that came before its schedule. */
   readonly #restored = new Map<string, Schedule | ScheduleProgress>();
   /** The latest that the clock has said. */
   #latestMs = 0;
   #isHeld = false;
 
-  constructor(parts: SchedulesParts) {
-    this.#parts = parts;
-    this.#runs = new ScheduleRuns(parts.source);
+  constructor(options: SchedulesOptions, jobs: JobSource, effort: Effort) {
+    this.#options = options;
+    this.#jobs = jobs;
+    this.#effort = effort;
+    this.#timetables = new Timetables(options.timeZone);
+    this.#records = new ScheduleRecords(options.ledger);
+    this.#runs = new ScheduleRuns(jobs);
   }
 
   get size(): number {
@@ -94,31 +81,34 @@ export class Schedules {
 
   /** The zone of schedules that name none. */
   get timeZone(): string {
-    return this.#parts.timetables.timeZone;
+    return this.#timetables.timeZone;
   }
 
   // Commands
 
   /** Makes a schedule, or gives the one with the same function and unique id this definition. */
   submit(definition: ScheduleDefinition): Schedule | ScheduleRefusal {
+    this.#effort.steps += STEPS_TO_READ;
     const twin = this.#table.twinOf(definition);
     const refusal = this.#check(definition, twin);
     if (refusal !== undefined) return refusal;
     if (twin !== undefined && isSameDefinition(twin.definition, definition)) return twin;
-    const { timetables, jobs, clock } = this.#parts;
-    const timetable = timetables.of(definition);
-    const doneUntilMs = clock.now();
+    const timetable = this.#timetables.of(definition);
+    const doneUntilMs = this.#now();
     const progress = { doneUntilMs, runs: 0, lastRunMs: 0, paused: twin?.progress.paused ?? false };
-    const number = twin?.number ?? jobs.takeNumber();
-    const handle = twin?.handle ?? toScheduleHandle(jobs.handlePrefix, number);
+    const number = twin?.number ?? this.#jobs.takeNumber();
+    const handle = twin?.handle ?? toScheduleHandle(this.#jobs.handlePrefix, number);
     const wanted = new Schedule(number, handle, definition, timetable, progress);
-    if (wanted.following(doneUntilMs) === undefined) return { problem: 'it never comes' };
+    if (wanted.following(doneUntilMs) === undefined) {
+      this.#effort.steps += STEPS_TO_FIND_NOTHING;
+      return { problem: 'it never comes' };
+    }
     if (twin === undefined) this.#add(wanted);
     else this.#redefine(twin, definition);
     const schedule = twin ?? wanted;
     const before = schedule.progress;
     schedule.progress = progress;
-    this.#saveDefinition(schedule, before);
+    this.#records.define(schedule, before);
     this.#arm(schedule);
     return schedule;
   }
@@ -155,7 +145,7 @@ export class Schedules {
     if (schedule === undefined) return false;
     const { progress } = schedule;
     if (progress.paused) {
-      const doneUntilMs = Math.max(progress.doneUntilMs, this.#parts.clock.now());
+      const doneUntilMs = Math.max(progress.doneUntilMs, this.#now());
       this.#progressed(schedule, { ...progress, paused: false, doneUntilMs });
     }
     this.#arm(schedule);
@@ -166,7 +156,7 @@ export class Schedules {
   run(handle: string): RunOutcome | 'unknown' {
     const schedule = this.#table.get(handle);
     if (schedule === undefined) return 'unknown';
-    const nowMs = this.#parts.clock.now();
+    const nowMs = this.#now();
     const job = this.#runs.submit(schedule, nowMs);
     if (job === undefined) return 'overlaps';
     if (typeof job === 'string') return job;
@@ -184,9 +174,10 @@ export class Schedules {
   /** A setting of an earlier server. @returns why it is not understood, or undefined */
   restore(key: string, value: string): string | undefined {
     try {
-      if (key.startsWith(DEFINITION_SETTING)) this.#restore(key.slice(DEFINITION_SETTING.length), value);
-      else if (key.startsWith(PROGRESS_SETTING))
-        this.#restoreProgress(key.slice(PROGRESS_SETTING.length), progressFromText(value));
+      const record = this.#records.read(key, value);
+      if (record === undefined) return undefined;
+      if ('progress' in record) this.#restoreProgress(record.number, record.progress);
+      else this.#restore(record.number, record.handle, record.definition);
       return undefined;
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
@@ -195,16 +186,11 @@ export class Schedules {
 
   /** A commit is durable now, or refused: then what was in it has not happened. */
   settle(commit: Commit): void {
-    const unsettled = this.#unsettled.get(commit);
-    if (unsettled === undefined) return;
-    this.#unsettled.delete(commit);
-    // What came last is taken back first.
-    for (const each of unsettled.reverse()) {
-      const { schedule } = each;
-      if (schedule.commit === commit) schedule.commit = undefined;
+    for (const each of this.#records.take(commit)) {
+      const { schedule, definition } = each;
       if (schedule.removed) continue;
       if (commit.outcome instanceof Error) this.#undo(each);
-      else schedule.durable = each.definition;
+      else schedule.durable = definition;
       if (!schedule.removed) this.#arm(schedule, commit.outcome instanceof Error ? RETRY_MS : 0);
     }
   }
@@ -215,13 +201,13 @@ export class Schedules {
   nextDelayMs(): number | undefined {
     const { nextAtMs } = this.#table;
     if (nextAtMs === undefined || this.#isHeld) return undefined;
-    return Math.max(0, Math.min(nextAtMs - this.#parts.clock.now(), LONGEST_WALL_WAIT_MS));
+    return Math.max(0, Math.min(nextAtMs - this.#now(), LONGEST_WALL_WAIT_MS));
   }
 
   /** Runs what is due by now, or a slice of it. */
   advance(): void {
     if (this.#table.nextAtMs === undefined || this.#isHeld) return;
-    const nowMs = this.#parts.clock.now();
+    const nowMs = this.#now();
     if (nowMs < this.#latestMs - LARGEST_STEP_BACK_MS) this.#beginAnew(nowMs);
     this.#latestMs = Math.max(this.#latestMs, nowMs);
     for (let left = RUNS_PER_SLICE; left > 0; ) {
@@ -232,24 +218,22 @@ export class Schedules {
   }
 
   #check(definition: ScheduleDefinition, twin: Schedule | undefined): ScheduleRefusal | undefined {
-    const { ledger, maxSchedules, maxScheduleBytes, timetables } = this.#parts;
+    const { ledger, maxSchedules, maxScheduleBytes } = this.#options;
     const { functionName, uniqueId, payload } = definition;
     if (uniqueId.length > MAX_UNIQUE_ID_BYTES) return 'unique-too-large';
     if (ledger !== undefined && functionName.length > MAX_FUNCTION_NAME_BYTES) return 'function-too-large';
     if (payload.length > maxScheduleBytes) return 'schedule-too-large';
-    const problem = timetables.problemWith(definition);
+    const problem = this.#timetables.problemWith(definition);
     if (problem !== undefined) return { problem };
     if (twin === undefined && this.#table.size >= maxSchedules) return 'too-many-schedules';
-    return this.#parts.refuses(scheduleSizeBytes(payload));
+    return this.#jobs.refusal(scheduleSizeBytes(payload));
   }
 
-  #restore(number: string, text: string): void {
-    const { handle, definition } = definitionFromText(text);
-    const { timetables, clock } = this.#parts;
-    const problem = timetables.problemWith(definition);
+  #restore(number: string, handle: string, definition: ScheduleDefinition): void {
+    const problem = this.#timetables.problemWith(definition);
     if (problem !== undefined) throw new Error(problem);
-    const progress = { doneUntilMs: clock.now(), runs: 0, lastRunMs: 0, paused: false };
-    const timetable = timetables.of(definition);
+    const progress = { doneUntilMs: this.#now(), runs: 0, lastRunMs: 0, paused: false };
+    const timetable = this.#timetables.of(definition);
     const schedule = new Schedule(Number(number), handle, definition, timetable, progress);
     schedule.durable = definition;
     this.#add(schedule);
@@ -266,7 +250,7 @@ export class Schedules {
 
   /** A schedule is as far as it was when an earlier server ended. */
   #resumeAt(schedule: Schedule, progress: ScheduleProgress): void {
-    const nowMs = this.#parts.clock.now();
+    const nowMs = this.#now();
     const wasWrong = progress.doneUntilMs > nowMs + LARGEST_STEP_BACK_MS;
     schedule.progress = wasWrong ? { ...progress, doneUntilMs: nowMs } : progress;
     this.#arm(schedule);
@@ -274,21 +258,20 @@ export class Schedules {
 
   #add(schedule: Schedule): void {
     this.#table.add(schedule);
-    this.#parts.reserve(this.#table.sizeBytes);
+    this.#jobs.reserve(this.#table.sizeBytes);
   }
 
   #redefine(schedule: Schedule, definition: ScheduleDefinition): void {
     this.#table.redefine(schedule, definition);
-    this.#parts.reserve(this.#table.sizeBytes);
-    schedule.timetable = this.#parts.timetables.of(definition);
+    this.#jobs.reserve(this.#table.sizeBytes);
+    schedule.timetable = this.#timetables.of(definition);
     schedule.missed = undefined;
   }
 
   #remove(schedule: Schedule): void {
     this.#table.remove(schedule);
-    this.#parts.reserve(this.#table.sizeBytes);
-    this.#parts.ledger?.set(DEFINITION_SETTING + schedule.number, undefined);
-    this.#parts.ledger?.set(PROGRESS_SETTING + schedule.number, undefined);
+    this.#jobs.reserve(this.#table.sizeBytes);
+    this.#records.remove(schedule);
   }
 
   /** Sets the alarm for the next run, if there is to be one; a schedule without any is over. */
@@ -302,7 +285,7 @@ export class Schedules {
     if (schedule.nextMs === undefined) {
       this.#remove(schedule);
     } else if (!progress.paused) {
-      const earliestMs = notBeforeMs === 0 ? 0 : this.#parts.clock.now() + notBeforeMs;
+      const earliestMs = notBeforeMs === 0 ? 0 : this.#now() + notBeforeMs;
       this.#table.arm(schedule, Math.max(schedule.nextMs + schedule.delayOf(schedule.nextMs), earliestMs));
     }
   }
@@ -339,34 +322,14 @@ export class Schedules {
     const before = schedule.progress;
     if (doneUntilMs === before.doneUntilMs) return;
     const lastRunMs = made > 0 ? nowMs : before.lastRunMs;
-    const commit = this.#progressed(schedule, {
-      ...before,
-      doneUntilMs,
-      runs: before.runs + made,
-      lastRunMs,
-    });
-    if (commit !== undefined && made > 0) this.#await(commit, 'run', schedule, before);
+    schedule.progress = { ...before, doneUntilMs, runs: before.runs + made, lastRunMs };
+    if (made > 0) this.#records.noteRun(schedule, before);
+    else this.#records.note(schedule);
   }
 
-  #progressed(schedule: Schedule, progress: ScheduleProgress): Commit | undefined {
+  #progressed(schedule: Schedule, progress: ScheduleProgress): void {
     schedule.progress = progress;
-    return this.#parts.ledger?.setTogether(PROGRESS_SETTING + schedule.number, progressToText(progress));
-  }
-
-  #saveDefinition(schedule: Schedule, before: ScheduleProgress): void {
-    const text = definitionToText(schedule.handle, schedule.definition);
-    this.#parts.ledger?.set(DEFINITION_SETTING + schedule.number, text);
-    const commit = this.#progressed(schedule, schedule.progress);
-    if (commit === undefined) schedule.durable = schedule.definition;
-    else this.#await(commit, 'definition', schedule, before);
-  }
-
-  #await(commit: Commit, what: Unsettled['what'], schedule: Schedule, before: ScheduleProgress): void {
-    schedule.commit = commit;
-    const unsettled = { what, schedule, definition: schedule.definition, before };
-    const others = this.#unsettled.get(commit);
-    if (others === undefined) this.#unsettled.set(commit, [unsettled]);
-    else others.push(unsettled);
+    this.#records.note(schedule);
   }
 
   /** Takes back what was refused, unless somebody has redefined the schedule since: that goes with the next commit. */
@@ -379,13 +342,14 @@ export class Schedules {
         return;
       }
       this.#redefine(schedule, durable);
-      this.#parts.ledger?.set(
-        DEFINITION_SETTING + schedule.number,
-        definitionToText(schedule.handle, durable),
-      );
+      this.#records.redefine(schedule);
     }
     const { doneUntilMs, runs, lastRunMs } = before;
     this.#progressed(schedule, { ...schedule.progress, doneUntilMs, runs, lastRunMs });
+  }
+
+  #now(): number {
+    return this.#options.clock.now();
   }
 
   /** The clock was far ahead and is right now: the runs of the time between are still to come. */

@@ -71,6 +71,10 @@ export class Submissions {
     return this.#jobs.size < maxJobs && this.sizeBytes + payloadBytes <= maxQueueBytes;
   }
 
+  hasRoomFor(sizeBytes: number): boolean {
+    return this.sizeBytes + sizeBytes <= this.#options.maxQueueBytes;
+  }
+
   submit(peer: Peer, submission: Submission): Job | SubmitRefusal {
     const { functionName, uniqueId, workload, priority, background, runAtMs, reducer, rules } = submission;
     if (uniqueId.length > MAX_UNIQUE_BYTES) return 'unique-too-large';

@@ -198,6 +198,10 @@ export class HttpExchange
     else this.#refuse(503, 'SHUTTING_DOWN', reason, { Connection: 'close' });
   }
 
+  close(): void {
+    this.#response.destroy();
+  }
+
   expel(problem: string, limit: LimitName): void {
     this.#context.limitLog.note(limit, { address: this.#address }, `an HTTP client ${problem}`);
     this.#response.destroy();

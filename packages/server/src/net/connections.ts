@@ -13,6 +13,8 @@ export interface Connection {
   countIdle(): number;
   /** Sends what was answered so far, then closes. */
   end(reason: string): void;
+  /** Closes at once. */
+  close(reason: string): void;
   /** Closes at once because a limit of the server was passed. */
   expel(problem: string, limit: LimitName): void;
 }
@@ -85,6 +87,12 @@ export class Connections {
 
   endAll(reason: string): void {
     for (const connection of this.#all) connection.end(reason);
+    this.#sweep?.cancel();
+  }
+
+  /** Without waiting for what they would still be told. */
+  closeAll(reason: string): void {
+    for (const connection of this.#all) connection.close(reason);
     this.#sweep?.cancel();
   }
 

@@ -133,7 +133,7 @@ export class Session
   /** Sends an answer that takes its time; the next message waits for it. */
   sendLater(answer: Promise<string>): void {
     this.#awaits = true;
-    answer
+    void answer
       .catch((error: unknown) => {
         this.context.logger.error({ err: error }, 'a request could not be handled');
         this.refuse('sent a request that could not be handled');

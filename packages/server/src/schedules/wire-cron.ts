@@ -37,5 +37,5 @@ function cronDays(field: string): string | undefined {
     if (to >= DAYS || Number(first) > to || Number(step) === 0) return undefined;
     for (let day = Number(first); day <= to; day += Number(step)) days.add((day + 1) % DAYS);
   }
-  return days.size === DAYS ? '*' : [...days].sort().join(',');
+  return days.size === DAYS ? '*' : [...days].sort((a, b) => a - b).join(',');
 }

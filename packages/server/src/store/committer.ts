@@ -1,5 +1,7 @@
+import type { Clock } from '@gearman/events';
 import type { Engine } from '../engine/engine.ts';
 import type { Ledger, LedgerBatch } from '../engine/ledger.ts';
+import { StoreSilentError } from '../errors.ts';
 import { commitTo } from './payload-files.ts';
 import type { JobStore } from './store.ts';
 
@@ -9,8 +11,22 @@ export interface CommitterOwner {
   storeRefused(error: Error, jobs: number): void;
   /** Nothing can be recorded any more. */
   storeBroken(error: Error): void;
+  /** The store has not answered for too long. */
+  storeSilent(error: Error): void;
+  /** The store has answered after all. */
+  storeBack(): void;
   /** A batch is through. */
   committed(): void;
+}
+
+/** What {@link Committer} works with. */
+export interface CommitterParts {
+  readonly store: JobStore;
+  readonly ledger: Ledger;
+  readonly engine: Engine;
+  readonly clock: Clock;
+  /** How long one commit may take before the jobs behind it are refused; 0 is for ever. */
+  readonly timeoutMs: number;
 }
 
 /**
@@ -18,23 +34,26 @@ export interface CommitterOwner {
  * was under way.
  */
 export class Committer {
-  readonly #store: JobStore;
-  readonly #ledger: Ledger;
-  readonly #engine: Engine;
+  readonly #parts: CommitterParts;
   readonly #owner: CommitterOwner;
   #running: Promise<void> | undefined;
   #broken: Error | undefined;
   #lastRefusal: Error | undefined;
+  #silent: StoreSilentError | undefined;
+  #isAbandoned = false;
   /** Batches since the start. */
   commits = 0;
   /** Jobs since the start that the store did not take. */
   refusedJobs = 0;
 
-  constructor(store: JobStore, ledger: Ledger, engine: Engine, owner: CommitterOwner) {
-    this.#store = store;
-    this.#ledger = ledger;
-    this.#engine = engine;
+  constructor(parts: CommitterParts, owner: CommitterOwner) {
+    this.#parts = parts;
     this.#owner = owner;
+  }
+
+  /** Set while the store has not answered for too long. */
+  get silent(): Error | undefined {
+    return this.#silent;
   }
 
   /** Why the last batch was refused; undefined when it was not. */
@@ -44,7 +63,8 @@ export class Committer {
 
   /** Makes sure that what has been gathered is committed soon. */
   flush(): void {
-    if (this.#running !== undefined || !this.#ledger.hasWork) return;
+    if (this.#silent !== undefined) this.#refuse(this.#silent);
+    if (this.#running !== undefined || this.#isAbandoned || !this.#parts.ledger.hasWork) return;
     this.#running = this.#run().finally(() => {
       this.#running = undefined;
     });
@@ -59,29 +79,62 @@ export class Committer {
     }
   }
 
+  /** The server ends without the store's answer: nothing more is asked of it. */
+  abandon(): void {
+    this.#isAbandoned = true;
+  }
+
   async #run(): Promise<void> {
-    for (let taken = this.#ledger.take(); taken !== undefined; taken = this.#ledger.take()) {
+    const { ledger } = this.#parts;
+    for (let taken = ledger.take(); taken !== undefined; taken = ledger.take()) {
       const refused = await this.#commit(taken);
+      if (this.#isAbandoned) return;
       this.#lastRefusal = refused;
       this.commits++;
-      this.#engine.settle(taken, refused);
-      const { puts } = taken.batch;
-      if (refused !== undefined) {
-        this.refusedJobs += puts.length;
-        this.#owner.storeRefused(refused, puts.length);
-      }
+      this.#settle(taken, refused);
       this.#owner.committed();
     }
   }
 
+  #settle(taken: LedgerBatch, refused: Error | undefined): void {
+    this.#parts.engine.settle(taken, refused);
+    if (refused === undefined) return;
+    const { length } = taken.commit.jobs;
+    this.refusedJobs += length;
+    this.#owner.storeRefused(refused, length);
+  }
+
+  /** Answers those whose jobs no store has seen yet. Ends of jobs are recorded when the store is back. */
+  #refuse(error: Error): void {
+    const taken = this.#parts.ledger.takeJobs();
+    if (taken === undefined) return;
+    this.#settle(taken, error);
+    this.#owner.committed();
+  }
+
   async #commit({ batch }: LedgerBatch): Promise<Error | undefined> {
     if (this.#broken !== undefined) return this.#broken;
+    const { store, clock, timeoutMs } = this.#parts;
+    const watch =
+      timeoutMs === 0
+        ? undefined
+        : clock.setTimer(timeoutMs, () => this.#isSilentFor(timeoutMs), { unref: true });
     try {
-      return (await commitTo(this.#store, batch)).refused;
+      return (await commitTo(store, batch)).refused;
     } catch (error) {
       this.#broken = error instanceof Error ? error : new Error(String(error));
       this.#owner.storeBroken(this.#broken);
       return this.#broken;
+    } finally {
+      watch?.cancel();
+      if (this.#silent !== undefined) this.#owner.storeBack();
+      this.#silent = undefined;
     }
+  }
+
+  #isSilentFor(timeoutMs: number): void {
+    this.#silent = new StoreSilentError(this.#parts.store.name, timeoutMs);
+    this.#owner.storeSilent(this.#silent);
+    this.#refuse(this.#silent);
   }
 }

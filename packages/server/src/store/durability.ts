@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import type { Clock, Logger } from '@gearman/events';
+import type { Clock, Logger, Timer } from '@gearman/events';
 import type { Engine } from '../engine/engine.ts';
 import type { Ledger } from '../engine/ledger.ts';
 import { RefusalLog } from '../net/refusal-log.ts';
@@ -36,10 +36,14 @@ export interface DurabilityParts {
   readonly logger: Logger;
   readonly handlePrefix: string;
   readonly maxQueueBytes: number;
+  /** How long the store may take to answer. */
+  readonly storeTimeoutMs: number;
   /** Jobs were not taken. */
   refused(error: Error, jobs: number): void;
   /** Nothing can be recorded any more. */
   broken(error: Error): void;
+  /** It has not answered for too long. */
+  silent(error: Error): void;
   /** A batch is through: there may be output, and something to do in time. */
   committed(): void;
 }
@@ -58,15 +62,20 @@ export class Durability {
   #restoredJobs = 0;
 
   constructor(parts: DurabilityParts) {
-    const { store, ledger, engine, clock, logger } = parts;
+    const { ledger, engine, clock, logger, storeTimeoutMs: timeoutMs } = parts;
     this.#parts = parts;
     this.#log = new RefusalLog(clock, logger);
     this.#numbers = new HandleNumbers(engine, ledger);
-    this.#committer = new Committer(store, ledger, engine, {
-      storeRefused: (error, jobs) => this.#refused(error, jobs),
-      storeBroken: (error) => this.#broken(error),
-      committed: () => parts.committed(),
-    });
+    this.#committer = new Committer(
+      { ...parts, timeoutMs },
+      {
+        storeSilent: (error) => parts.silent(error),
+        storeBack: () => logger.info({ store: parts.store.name }, 'the store answers again'),
+        storeRefused: (error, jobs) => this.#refused(error, jobs),
+        storeBroken: (error) => this.#broken(error),
+        committed: () => parts.committed(),
+      },
+    );
   }
 
   get isOpen(): boolean {
@@ -77,7 +86,7 @@ export class Durability {
     const { store } = this.#parts;
     const { jobs, bytes, liveBytes, full } = store.usage();
     return {
-      ...{ name: store.name, jobs, bytes, liveBytes, full: full?.message },
+      ...{ name: store.name, jobs, bytes, liveBytes, full: (this.#committer.silent ?? full)?.message },
       restoredJobs: this.#restoredJobs,
       refusedJobs: this.#committer.refusedJobs,
       commits: this.#committer.commits,
@@ -97,9 +106,18 @@ export class Durability {
     this.#committer.flush();
   }
 
-  /** Resolves when everything so far is durable, or refused. */
-  idle(): Promise<void> {
-    return this.#isOpen ? this.#committer.idle() : Promise.resolve();
+  /** Resolves with true when everything so far is durable or refused; with false when the store does not answer any more. */
+  async idle(): Promise<boolean> {
+    if (!this.#isOpen || (await this.#inTime(this.#committer.idle()))) return true;
+    const { store, logger, storeTimeoutMs } = this.#parts;
+    this.#committer.abandon();
+    this.#isOpen = false;
+    logger.error(
+      { store: store.name, storeTimeoutMs },
+      'the store does not answer, and the server ends without it: of what nobody was told it is not known whether it is stored',
+    );
+    store.close().catch((error: unknown) => logger.error({ err: error }, 'the store could not be closed'));
+    return false;
   }
 
   /** From now on nothing more is recorded: what the end of the server does to jobs is not theirs. */
@@ -112,10 +130,27 @@ export class Durability {
   async close(): Promise<void> {
     // One that could not be opened has closed itself.
     await this.#opening?.catch(() => {});
+    await this.idle();
     if (!this.#isOpen) return;
-    await this.#committer.idle();
     this.#isOpen = false;
-    await this.#parts.store.close();
+    const { store, logger, storeTimeoutMs } = this.#parts;
+    if (await this.#inTime(store.close())) return;
+    logger.error(
+      { store: store.name, storeTimeoutMs },
+      'the store does not close, and the server ends without it',
+    );
+  }
+
+  /** Whether something of the store comes to an end within the time that it has. */
+  async #inTime(work: Promise<void>): Promise<boolean> {
+    const { clock, storeTimeoutMs } = this.#parts;
+    if (storeTimeoutMs === 0) return work.then(() => true);
+    const { promise, cancel } = timeLimit(clock, storeTimeoutMs);
+    try {
+      return await Promise.race([work.then(() => true), promise]);
+    } finally {
+      cancel();
+    }
   }
 
   async #open(): Promise<void> {
@@ -180,4 +215,13 @@ export class Durability {
     );
     this.#parts.broken(error);
   }
+}
+
+/** Resolves with false when the time is over. */
+function timeLimit(clock: Clock, ms: number): { readonly promise: Promise<false>; cancel(): void } {
+  let timer: Timer | undefined;
+  const promise = new Promise<false>((resolve) => {
+    timer = clock.setTimer(ms, () => resolve(false));
+  });
+  return { promise, cancel: () => timer?.cancel() };
 }

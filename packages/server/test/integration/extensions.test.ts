@@ -78,13 +78,13 @@ describe('x-submit', () => {
       submitWith({ runAtMs: clock.now() + 700, ttlMs: 100 }, 'f', 'expires'),
       submitWith({ deadlineMs: clock.now() + 400 }, 'f', 'too late'),
     );
-    await clock.advance(1000);
+    clock.advance(1000);
     expect(read(await client.arrived())).toEqual([
       expect.stringMatching(/^WORK_FAIL /),
       expect.stringMatching(/^WORK_FAIL /),
     ]);
     expect(read(await worker.ask(grab()))).toEqual(['NO_JOB']);
-    await clock.advance(500);
+    clock.advance(500);
     expect(read(await worker.ask(grab()))).toEqual([expect.stringMatching(/\|f\|later$/)]);
     expect(running.server.stats.counters.expired).toBe(2);
   });
@@ -125,14 +125,14 @@ describe('x-submit', () => {
     const retry = { attempts: 2, backoff: AT_ONCE };
     await client.ask(ask('x-submit'), submitWith({ background: true, retry, ttlMs: 5000 }));
     await client.ask(submitWith({ background: true, ttlMs: 5000 }, 'f', 'q'));
-    await clock.advance(4000);
+    clock.advance(4000);
     const again = await startServer({ store: new MemoryStore(place), clock });
     const worker = await again.connect();
     await worker.ask(ask('x-attempts'), canDo('f'));
     const { handle, options } = await next(worker);
     expect(options).toEqual({ attempt: 1, maxAttempts: 2 });
     await worker.ask(failWith(handle, {}));
-    await clock.advance(1000);
+    clock.advance(1000);
     expect(await next(worker)).toEqual({ handle, options: { attempt: 2, maxAttempts: 2 } });
     // The other one has expired: its time goes on counting.
     expect(read(await worker.ask(grab()))).toEqual(['NO_JOB']);
@@ -196,7 +196,7 @@ describe('x-attempts', () => {
     const handle = handleIn((await worker.ask(grab()))[0]);
     await worker.ask(failWith(handle, { release: { delayMs: 3000 } }));
     expect(read(await worker.ask(grab()))).toEqual(['NO_JOB']);
-    await clock.advance(3000);
+    clock.advance(3000);
     expect(read(await worker.ask(grab()))).toEqual([`JOB_ASSIGN ${handle}|f|x`]);
     expect(read(await worker.ask(workComplete(handle, 'r')))).toEqual([`WORK_COMPLETE ${handle}|r`]);
     expect(read(await worker.ask(failWith(handle, {})))).toEqual([

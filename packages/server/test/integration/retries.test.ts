@@ -102,14 +102,14 @@ describe('a store', () => {
     const handle = await failNext(worker);
     await expect.poll(() => [...place.jobs.values()][0]?.attempts).toBe(1);
 
-    await clock.advance(59_000);
+    clock.advance(59_000);
     const again = await startOn(place, { functions, clock });
     const next = await again.connect();
     expect(read(await next.ask(canDo('f'), grab()))).toEqual(['NO_JOB']);
-    await clock.advance(1000);
+    clock.advance(1000);
     expect(read(await next.ask(grab()))).toEqual([`JOB_ASSIGN ${handle}|f|p`]);
     await next.ask(fails(handle));
-    await clock.advance(60_000);
+    clock.advance(60_000);
     await failNext(next);
     await expect.poll(() => [...place.jobs.values()][0]).toMatchObject({ state: 'dead', attempts: 3 });
     expect(again.server.stats).toMatchObject({ jobs: 0, deadJobs: 1, counters: { dead: 1 } });

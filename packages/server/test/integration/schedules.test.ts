@@ -288,7 +288,7 @@ describe('with a store', () => {
     place.settings.set('schedule:7', '{"version":2}');
     const errors: unknown[] = [];
     const logger = { debug() {}, info() {}, warn() {}, error: (fields: unknown) => errors.push(fields) };
-    await start({ store: new MemoryStore(place), logger: logger as never });
+    await start({ store: new MemoryStore(place), logger });
     expect(errors).toMatchObject([{ setting: 'schedule:7', problem: expect.stringMatching('version') }]);
     expect(place.settings.get('schedule:7')).toBe('{"version":2}');
   });

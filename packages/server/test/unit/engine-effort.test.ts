@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { PLAIN_RULES } from '../../src/schedules/definition.ts';
 import { World } from './world.ts';
 
 /** What some commands cost beyond the usual. */
@@ -38,5 +39,16 @@ describe('steps', () => {
     for (const client of clients) client.submit('f', { unique: 'u' });
     expect(once).toBeGreaterThanOrEqual(10);
     expect(stepsOf(world, () => worker.workData(1, 'x'))).toBe(2 * once);
+  });
+
+  test('are counted for cron lines, more for one that never comes', () => {
+    const world = new World();
+    const submit = (cron: string) => () =>
+      world.engine.schedules.submit({
+        ...{ ...PLAIN_RULES, cron, functionName: 'f', uniqueId: '', payload: 'x' },
+      });
+    const once = stepsOf(world, submit('0 3 * * *'));
+    expect(once).toBeGreaterThan(10_000);
+    expect(stepsOf(world, submit('0 0 30 2 *'))).toBeGreaterThan(5 * once);
   });
 });

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { World } from './world.ts';
 
@@ -120,5 +121,61 @@ describe('a paused function', () => {
     expect(world.engine.dropFunction('f')).toBe('dropped');
     const job = world.peer().background('f');
     expect(world.peer().canDo('f').grab()).toBe(job);
+  });
+
+  test('whatever happens, nobody sleeps while there is a job to take, and nobody gets a job of it', () => {
+    const peer = fc.nat(2);
+    const fn = fc.constantFrom('f', 'g');
+    const step = fc.oneof(
+      fc.record({
+        do: fc.constant('submit' as const),
+        fn,
+        priority: fc.constantFrom('high', 'normal', 'low'),
+      }),
+      fc.record({ do: fc.constant('grab' as const), peer }),
+      fc.record({ do: fc.constant('sleep' as const), peer }),
+      fc.record({ do: fc.constant('finish' as const), peer }),
+      fc.record({ do: fc.constant('leave' as const), peer }),
+      fc.record({ do: fc.constantFrom('pause' as const, 'resume' as const), fn }),
+    );
+    fc.assert(
+      fc.property(
+        fc.array(step, { maxLength: 60 }),
+        fc.constantFrom('auto' as const, 0, 1),
+        (steps, workerWakeup) => {
+          const world = new World({ workerWakeup });
+          const client = world.peer();
+          const workers = [0, 1, 2].map(() => world.peer().canDo('f', 'g'));
+          const worker = (at: number) => workers[at] as (typeof workers)[number];
+          for (const each of steps) {
+            if (each.do === 'submit') client.background(each.fn, { priority: each.priority });
+            else if (each.do === 'pause' || each.do === 'resume') world.engine[each.do](each.fn);
+            else if (each.do === 'grab') {
+              const job = worker(each.peer).grabJob();
+              expect(job?.fn.paused ?? false).toBe(false);
+            } else if (each.do === 'sleep') worker(each.peer).sleep();
+            else if (each.do === 'finish') {
+              const { head } = worker(each.peer).peer.running;
+              if (head !== undefined) worker(each.peer).finish(head.number);
+            } else {
+              worker(each.peer).disconnect();
+              workers[each.peer] = world.peer().canDo('f', 'g');
+            }
+            const open = [...world.engine.functions()].filter(({ paused }) => !paused);
+            const waiting = open.reduce((sum, { runnable }) => sum + runnable, 0);
+            const woken = workers.filter((one) => one.peer.sleep === 'woken').length;
+            const asleep = workers.filter((one) => one.peer.sleep === 'asleep').length;
+            // Whoever was woken comes for one of them; those who are busy come later by themselves.
+            if (waiting > 0 && asleep > 0) expect(woken).toBeGreaterThan(0);
+            if (workerWakeup === 'auto' && asleep > 0)
+              expect(woken).toBeGreaterThanOrEqual(Math.min(waiting, 3 - asleep));
+          }
+          for (const name of ['f', 'g']) world.engine.resume(name);
+          const left = [...world.engine.functions()].reduce((sum, { runnable }) => sum + runnable, 0);
+          expect(worker(0).drain()).toHaveLength(left);
+        },
+      ),
+      { numRuns: 500 },
+    );
   });
 });

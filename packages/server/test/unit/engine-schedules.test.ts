@@ -116,7 +116,7 @@ describe('a schedule', () => {
     expect(plan.world.engine.schedules.size).toBe(3);
     plan.takeTimes();
     plan.world.pass(HOUR);
-    expect(plan.runs.map(({ job }) => `${job.fn.name} ${job.payload}`).sort()).toEqual([
+    expect(plan.runs.map(({ job }) => `${job.fn.name} ${String(job.payload)}`).sort()).toEqual([
       'f new',
       'f x',
       'g x',

@@ -97,7 +97,7 @@ export class SmallJournal {
     await recovery.read([...disk.files.keys()].map((path) => path.slice(DIRECTORY.length + 1)));
     const reader = new SegmentReader(catalogue, new PayloadFiles(disk, DIRECTORY));
     const jobs: StoredJob[] = [];
-    for await (const each of reader.jobs()) jobs.push(each);
+    for await (const each of reader.jobs(false)) jobs.push(each);
     return { jobs, settings: textOf(catalogue.settings), report: recovery.report };
   }
 

@@ -46,7 +46,6 @@ class Place {
     const head = {
       from: 'test',
       exportedAt: '',
-      jobs: content.length,
       lastNumber: content.at(-1)?.number ?? 0,
     };
     const lines = Object.entries(settings).map(([key, value]) => writeSetting(key, value));
@@ -184,14 +183,14 @@ describe('an import', () => {
   test('of a file that was cut off is refused', async () => {
     const place = new Place();
     const path = join(place.folder, 'cut.jsonl');
-    writeFileSync(path, writeHead({ from: '', exportedAt: '', jobs: 9, lastNumber: 9 }) + writeJob(job(1)));
+    writeFileSync(path, writeHead({ from: '', exportedAt: '', lastNumber: 9 }) + writeJob(job(1)));
     await expect(place.import(path)).rejects.toThrow(/line 2: is the last one.*cut off/);
   });
 
   test('names no more than twenty problems', async () => {
     const place = new Place();
     const path = place.file([]);
-    writeFileSync(path, writeHead({ from: '', exportedAt: '', jobs: 0, lastNumber: 0 }) + 'x\n'.repeat(500));
+    writeFileSync(path, writeHead({ from: '', exportedAt: '', lastNumber: 0 }) + 'x\n'.repeat(500));
     await expect(place.import(path)).rejects.toThrow(/501 entries are wrong.*… and 481 more$/s);
   });
 

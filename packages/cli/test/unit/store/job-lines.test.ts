@@ -117,7 +117,7 @@ describe('a line of an export', () => {
 
 describe('the first line', () => {
   test('says what follows', () => {
-    const head = { from: 'journal /x', exportedAt: '2030-01-01T00:00:00.000Z', jobs: 3, lastNumber: 9 };
+    const head = { from: 'journal /x', exportedAt: '2030-01-01T00:00:00.000Z', lastNumber: 9 };
     expect(readHead(writeHead(head))).toEqual(head);
   });
 

@@ -32,6 +32,13 @@ function database(fill: (db: Database, leave: () => void) => void): string {
   return hasLeft ? join(copy, 'queue.db') : path;
 }
 
+/** Two hundred jobs, in one transaction. */
+function fillWith(db: Database, payload: Uint8Array): void {
+  db.exec('BEGIN');
+  for (let i = 0; i < 200; i++) db.run(INSERT, [bytes(`${i}`), bytes('f'), 1, payload, 0]);
+  db.exec('COMMIT');
+}
+
 async function read(path: string, table = 'gearman_queue'): Promise<Entry[]> {
   const source = await openSqliteQueue(path, table);
   try {
@@ -126,8 +133,7 @@ describe('the sqlite3 queue of gearmand', () => {
   test('is without the transaction in whose middle its server was killed, and stays as it is', async () => {
     const path = database((db, leave) => {
       db.exec(TABLE);
-      for (let i = 0; i < 200; i++)
-        db.run(INSERT, [bytes(`${i}`), bytes('f'), 1, Buffer.alloc(1000, 'x'), 0]);
+      fillWith(db, Buffer.alloc(1000, 'x'));
       // So that what is not committed goes to the file.
       db.exec('PRAGMA cache_size = 1');
       db.exec(
@@ -152,7 +158,7 @@ describe('the sqlite3 queue of gearmand', () => {
   test('that is damaged or none is refused with advice', async () => {
     const path = database((db) => {
       db.exec(TABLE);
-      for (let i = 0; i < 200; i++) db.run(INSERT, [bytes(`${i}`), bytes('f'), 1, Buffer.alloc(1000), 0]);
+      fillWith(db, Buffer.alloc(1000));
     });
     const whole = readFileSync(path);
     const altered = Buffer.from(whole).fill(0xff, 20_000, 20_500);
