@@ -1,17 +1,17 @@
 import type { StoredJob } from '../store/store.ts';
 import { Afterlife } from './afterlife.ts';
-import type { DeadLimits } from './dead-set.ts';
 import { Departures } from './departures.ts';
 import { Effort } from './effort.ts';
+import type { EngineOptions } from './engine-options.ts';
 import { FunctionSettings } from './function-settings.ts';
 import { FunctionTable } from './function-table.ts';
 import type { GearmanFunction } from './gearman-function.ts';
 import { Job } from './job.ts';
 import { JobLife } from './job-life.ts';
-import { JobPolicy, type RulesOf } from './job-policy.ts';
+import { JobPolicy } from './job-policy.ts';
 import { JobSource } from './job-source.ts';
 import { JobTable } from './job-table.ts';
-import { type EngineClock, JobTimers } from './job-timers.ts';
+import { JobTimers } from './job-timers.ts';
 import type { Ledger, LedgerBatch } from './ledger.ts';
 import type { EngineObserver } from './observer.ts';
 import { storedPayload } from './payload.ts';
@@ -23,40 +23,8 @@ import { Schedules } from './schedules.ts';
 import type { RegisterRefusal, Submission, SubmitRefusal } from './submission.ts';
 import { Submissions } from './submissions.ts';
 import { Turns } from './turns.ts';
-import { type WakeUpMode, WakeUps } from './wake-ups.ts';
+import { WakeUps } from './wake-ups.ts';
 import { Watchers } from './watchers.ts';
-
-/** The rules of the engine that can be chosen. */
-export interface EngineOptions {
-  readonly clock: EngineClock;
-  /** What every handle begins with; must differ from every earlier server's. */
-  readonly handlePrefix: string;
-  readonly jobRetries: number;
-  readonly requeue: 'head' | 'tail';
-  readonly workerWakeup: WakeUpMode;
-  readonly wakeupLookMs: number;
-  /** What becomes of a foreground job that no worker could run. */
-  readonly noWorker: 'queue' | 'fail';
-  readonly maxFunctions: number;
-  readonly maxFunctionsPerConnection: number;
-  readonly maxJobs: number;
-  readonly maxQueueBytes: number;
-  readonly maxSchedules: number;
-  readonly maxScheduleBytes: number;
-  /** The zone of schedules that name none; undefined: that of the process. */
-  readonly timeZone?: string | undefined;
-  readonly observer?: EngineObserver | undefined;
-  /** Where it is written what has to be durable. Without, jobs are in memory only. */
-  readonly ledger?: Ledger | undefined;
-  /** What is said of the jobs of a function beyond the protocol. */
-  readonly rulesOf?: RulesOf | undefined;
-  /** How many background jobs that have failed for good are kept; undefined: none. */
-  readonly dead?: DeadLimits | undefined;
-  /** Memory of all results that are kept. */
-  readonly maxResultBytes?: number | undefined;
-  /** From 0 to 1. */
-  readonly random?: (() => number) | undefined;
-}
 
 const MAX_CLIENT_ID_BYTES = 127;
 

@@ -130,20 +130,14 @@ export class Session
     this.#continueListing();
   }
 
-  /** Sends an answer that takes its time; the next message waits for it. */
+  /** Sends an answer that takes its time, and does not fail; the next message waits for it. */
   sendLater(answer: Promise<string>): void {
     this.#awaits = true;
-    void answer
-      .catch((error: unknown) => {
-        this.context.logger.error({ err: error }, 'a request could not be handled');
-        this.refuse('sent a request that could not be handled');
-        return '';
-      })
-      .then((text) => {
-        this.#awaits = false;
-        this.sendText(text);
-        this.goOnNextTurn();
-      });
+    void answer.then((text) => {
+      this.#awaits = false;
+      this.sendText(text);
+      this.goOnNextTurn();
+    });
   }
 
   /** The message that is being handled comes again when `reader` has read what waits for it. */

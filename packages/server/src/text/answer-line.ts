@@ -41,8 +41,13 @@ export function answerLine(session: Session, line: string): void {
   const handler = TEXT_HANDLERS.get(command.toLowerCase());
   const answer = handler === undefined ? unknownCommand(command) : handler(session, words);
   if (typeof answer === 'string') session.sendText(answer);
-  else if (answer instanceof Promise) session.sendLater(answer);
+  else if (answer instanceof Promise) session.sendLater(answer.catch((error) => failed(session, error)));
   else session.sendListing(answer);
+}
+
+function failed({ context }: Session, error: unknown): string {
+  context.logger.error({ err: error }, 'a text command could not be done');
+  return TEXT_ERRORS.unknownError;
 }
 
 function show({ context }: Session, words: readonly string[]): string | Listing {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { EngineOptions } from '../../src/engine/engine.ts';
+import type { EngineOptions } from '../../src/engine/engine-options.ts';
 import type { JobRules } from '../../src/engine/job-policy.ts';
 import { World } from './world.ts';
 

@@ -1,5 +1,6 @@
 import { latin1Slice } from '@gearman/protocol';
-import { Engine, type EngineOptions } from '../../src/engine/engine.ts';
+import { Engine } from '../../src/engine/engine.ts';
+import type { EngineOptions } from '../../src/engine/engine-options.ts';
 import { HIGH, Job, LOW, NORMAL, type Priority } from '../../src/engine/job.ts';
 import type { OwnRules } from '../../src/engine/job-policy.ts';
 import type { EngineClock } from '../../src/engine/job-timers.ts';
