@@ -64,6 +64,18 @@ export const TORTURES = [
     minutes: 30,
   },
   {
+    name: 'failing-disks',
+    what: 'disks on which anything may fail at any time, full disks, slow ones, no file descriptors',
+    files: [
+      'packages/store-journal/test/unit/failing-disk.test.ts',
+      'packages/store-journal/test/integration/failing-disk.test.ts',
+      'packages/cli/test/integration/full-disk.test.ts',
+      'packages/cli/test/integration/no-descriptors.test.ts',
+    ],
+    sizes: [{ option: 'disks', variable: 'GEARMAN_FAILING_DISKS', full: 5000 }],
+    minutes: 30,
+  },
+  {
     name: 'kills',
     what: 'gearmand under load, killed (SIGKILL) at random moments and started again',
     files: ['packages/cli/test/integration/kills.test.ts'],
@@ -127,7 +139,9 @@ export function planOf(args) {
     const chosen = TORTURES.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
     const planned = chosen.map((torture) => withSizes(torture, values));
     const unused = sizes.find((option) => values[option] !== undefined && !uses(chosen, option));
-    return unused === undefined ? { planned } : { wrong: `--${unused} belongs to none of ${positionals.join(', ')}` };
+    return unused === undefined
+      ? { planned }
+      : { wrong: `--${unused} belongs to none of ${positionals.join(', ')}` };
   } catch (error) {
     return { wrong: error instanceof Error ? error.message : String(error) };
   }

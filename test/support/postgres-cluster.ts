@@ -1,10 +1,19 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import {
+  appendFileSync,
+  chownSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { freePort } from '@gearman/testing';
+import type { Certificate } from './certificates.ts';
 import { withClient } from './postgres.ts';
 import { until } from './until.ts';
 
@@ -27,7 +36,9 @@ interface User {
 
 /** A PostgreSQL of the test's own, which it may stop and start. */
 export class PostgresCluster {
-  readonly url: string;
+  readonly #address: string;
+  #login = 'postgres';
+  #parameters = '';
   readonly #folder: string;
   readonly #port: number;
   readonly #user: User;
@@ -37,10 +48,11 @@ export class PostgresCluster {
     this.#folder = folder;
     this.#port = port;
     this.#user = user;
-    this.url = `postgres://postgres@127.0.0.1:${port}/postgres`;
+    this.#address = `127.0.0.1:${port}/postgres`;
   }
 
-  static async start(): Promise<PostgresCluster> {
+  /** @param certificate with which it speaks TLS, and asks for the password, which is `secret` */
+  static async start(certificate?: Certificate): Promise<PostgresCluster> {
     const folder = mkdtempSync(join(tmpdir(), 'gearman-postgres-'));
     const user = await userOf(folder);
     // As the database refuses to be run by root.
@@ -50,7 +62,12 @@ export class PostgresCluster {
     });
     const cluster = new PostgresCluster(folder, await freePort(), user);
     await cluster.start();
+    if (certificate !== undefined) await cluster.#secure(certificate);
     return cluster;
+  }
+
+  get url(): string {
+    return `postgres://${this.#login}@${this.#address}${this.#parameters}`;
   }
 
   async start(): Promise<void> {
@@ -78,6 +95,21 @@ export class PostgresCluster {
     const exited = once(child, 'exit');
     child.kill(signal);
     await exited;
+  }
+
+  async #secure({ cert, key }: Certificate): Promise<void> {
+    await withClient(this.url, (client) => client.query("alter role postgres password 'secret'"));
+    await this.stop();
+    const data = join(this.#folder, 'data');
+    writeFileSync(join(data, 'server.crt'), cert);
+    writeFileSync(join(data, 'server.key'), key, { mode: 0o600 });
+    const { uid, gid } = this.#user;
+    if (uid !== undefined && gid !== undefined) chownSync(join(data, 'server.key'), uid, gid);
+    appendFileSync(join(data, 'postgresql.conf'), 'ssl = on\n');
+    writeFileSync(join(data, 'pg_hba.conf'), 'hostssl all all 127.0.0.1/32 scram-sha-256\n');
+    this.#login = 'postgres:secret';
+    this.#parameters = '?sslmode=no-verify';
+    await this.start();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

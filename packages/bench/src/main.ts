@@ -51,9 +51,10 @@ async function bench(): Promise<void> {
   const modes = chosenModes();
   const peers = values.peers.split(',');
   const unknown = peers.filter((peer) => peer !== '' && !PEERS.some((known) => known === peer));
-  if (unknown.length > 0) fail(`no peer is called ${unknown.join(', ')}; known: ${PEERS.join(', ')}`);
+  if (unknown.length > 0) refuse(`no peer is called ${unknown.join(', ')}; known: ${PEERS.join(', ')}`);
+  if (values.quick && values['write-docs']) refuse('--quick and --write-docs do not go together');
   const rounds = Number(values.rounds ?? (values.quick ? 1 : 5));
-  if (!Number.isInteger(rounds) || rounds < 1) fail('--rounds must be a positive whole number');
+  if (!Number.isInteger(rounds) || rounds < 1) refuse('--rounds must be a positive whole number');
   const skipped = new Set<string>();
   const skip = (what: string, why: string): void => {
     if (skipped.has(what)) return;
@@ -65,9 +66,9 @@ async function bench(): Promise<void> {
   const setup: Bench = {
     servers,
     quick: values.quick,
-    ms: values.quick ? 100 : 500,
-    warmMs: values.quick ? 50 : 300,
-    serverWarmMs: values.quick ? 100 : 1000,
+    ms: values.quick ? 100 : 400,
+    warmMs: values.quick ? 50 : 200,
+    serverWarmMs: values.quick ? 100 : 800,
     wants,
     skip,
   };
@@ -104,7 +105,7 @@ async function bench(): Promise<void> {
 
 function chosenModes(): readonly Mode[] {
   const unknown = positionals.filter((name) => !MODES.some((mode) => mode.name === name));
-  if (unknown.length > 0) fail(`no mode is called ${unknown.join(', ')}; see npm run bench -- --list`);
+  if (unknown.length > 0) refuse(`no mode is called ${unknown.join(', ')}; see npm run bench -- --list`);
   return positionals.length === 0 ? MODES : MODES.filter(({ name }) => positionals.includes(name));
 }
 
@@ -150,6 +151,12 @@ function list(): void {
   for (const { name, title } of MODES) print(`  ${name.padEnd(18)} ${title}`);
   print('\nchecks, one by its name, its own options behind --:');
   for (const [name, title] of Object.entries(CHECKS)) print(`  ${name.padEnd(18)} ${title}`);
+}
+
+/** The command line is wrong: nothing has been started yet. */
+function refuse(reason: string): never {
+  process.stderr.write(`${reason}\n`);
+  process.exit(2);
 }
 
 function fail(reason: string): void {

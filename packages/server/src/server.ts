@@ -266,9 +266,8 @@ export class Server extends TypedEmitter<ServerEvent> {
     if (this.#http !== undefined) closed.push(this.#http.close());
     this.#tls?.close();
     if (graceful !== false) await this.#jobsToEnd(graceful === 'all-jobs', timeoutMs);
-    const isAnswered = await this.#lastCommits();
-    if (isAnswered) this.#connections.endAll('the server is closing');
-    else this.#connections.closeAll('the store does not answer');
+    await this.#lastCommits();
+    this.#connections.endAll('the server is closing');
     await Promise.all(closed);
     this.#engineTimer.stop();
     this.#context.watch.stop();
@@ -280,12 +279,11 @@ export class Server extends TypedEmitter<ServerEvent> {
   }
 
   /** Answers those who wait for the store; what closing the connections does to jobs is not recorded. */
-  async #lastCommits(): Promise<boolean> {
-    if (this.#durability === undefined) return true;
+  async #lastCommits(): Promise<void> {
+    if (this.#durability === undefined) return;
     this.#engine.drain();
-    const isAnswered = await this.#durability.idle();
+    await this.#durability.idle();
     this.#durability.seal();
-    return isAnswered;
   }
 
   #jobsToEnd(all: boolean, timeoutMs: number): Promise<void> {

@@ -11,6 +11,8 @@ import type { SpareFiles } from './spare-files.ts';
 
 /** What part of a segment one step copies, about: commits wait as long. */
 const STEPS_PER_SEGMENT = 64;
+/** How long it rests when the disk fails. */
+const REST_MS = 1000;
 /** Fewer segments are not worth it. */
 const MIN_SEGMENTS = 4;
 
@@ -34,6 +36,7 @@ export class Compaction {
   /** Segments up to this one go, whatever is live in them. */
   #demandedUpTo = 0;
   #isStopped = false;
+  #restsUntilMs = 0;
   isRunning = false;
 
   constructor(settings: JournalSettings, catalogue: Catalogue, spares: SpareFiles, writer: JournalWriter) {
@@ -49,7 +52,13 @@ export class Compaction {
 
   /** Whether a step would do something. */
   get isDue(): boolean {
-    return !this.#isStopped && this.#nextToGo() !== undefined;
+    const isResting = this.#settings.clock.monotonicMs() < this.#restsUntilMs;
+    return !this.#isStopped && !isResting && this.#nextToGo() !== undefined;
+  }
+
+  /** The disk failed: it is not asked again for a while. */
+  rest(): void {
+    this.#restsUntilMs = this.#settings.clock.monotonicMs() + REST_MS;
   }
 
   /** Everything that is written now goes, however much of it is live. */
@@ -67,8 +76,9 @@ export class Compaction {
     if (segment === undefined) return false;
     if (isEmpty(segment)) {
       this.#leaving = undefined;
-      this.#catalogue.segments.delete(segment.number);
       await this.#spares.recycle(segment);
+      this.#catalogue.segments.delete(segment.number);
+      await this.#spares.syncNames();
       return this.isDue;
     }
     if (this.#leaving?.segment !== segment) this.#leaving = await this.#startOn(segment);

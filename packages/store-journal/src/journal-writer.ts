@@ -187,7 +187,8 @@ export class JournalWriter {
     if (error === undefined) return undefined;
     // A part of the puts may have reached the disk; they were refused, so no restart is to find them.
     this.#owedDones = [...batch.dones, ...batch.puts.map(({ number }) => number)];
-    this.#full = { error: new StoreFullError(directory, error), sinceMs: clock.monotonicMs() };
+    // Said is what came first: of the rest it is often the reason that no file is left to go to.
+    this.#full = { error: new StoreFullError(directory, cause), sinceMs: clock.monotonicMs() };
     return this.#full.error;
   }
 

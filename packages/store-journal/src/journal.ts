@@ -156,7 +156,8 @@ export class Journal implements JobStore {
     try {
       while (await this.#inTurn(() => compaction.step()));
     } catch (error) {
-      this.#settings.logger.error({ error }, 'compaction failed; it is tried again after the next segment');
+      compaction.rest();
+      this.#settings.logger.error({ error }, 'compaction failed; it is tried again');
     } finally {
       compaction.isRunning = false;
     }

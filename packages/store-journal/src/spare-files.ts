@@ -23,6 +23,7 @@ export class SpareFiles {
   readonly #segmentBytes: number;
   readonly #spares: Spare[] = [];
   #making: Promise<void> | undefined;
+  #owesNames = false;
 
   constructor(disk: Disk, directory: string, segmentBytes: number) {
     this.#disk = disk;
@@ -73,11 +74,16 @@ export class SpareFiles {
     const random = randomBytes(8);
     // A zero tag would be found in every byte that was never written.
     const key = { tag: (random.readUInt32LE() | 1) >>> 0, seed: random.readUInt32LE(4) };
-    await spare.file.write(encodeHeader({ ...key, segment: number, lastNumber, firstSequence }), 0);
-    await spare.file.sync();
     const path = join(this.#directory, segmentName(number));
-    await this.#disk.rename(spare.path, path);
-    await this.#disk.syncDirectory(this.#directory);
+    try {
+      await spare.file.write(encodeHeader({ ...key, segment: number, lastNumber, firstSequence }), 0);
+      await spare.file.sync();
+      await this.#disk.rename(spare.path, path);
+      await this.#disk.syncDirectory(this.#directory);
+    } catch (error) {
+      await this.#giveUp(spare, path);
+      throw error;
+    }
     return {
       number,
       key,
@@ -91,17 +97,30 @@ export class SpareFiles {
     };
   }
 
-  /** Takes back a segment that is not needed any more. */
+  /**
+   * Takes back a segment that is not needed any more; call {@link syncNames} then. Rejects when it is still there: then no
+   * later one may go, as what ends its jobs may stand there.
+   */
   async recycle(segment: Segment): Promise<void> {
+    await this.syncNames();
     if (this.#spares.length < KEPT && segment.sizeBytes === this.#segmentBytes && !segment.isDamaged) {
       const path = this.#newPath();
       await this.#disk.rename(segment.path, path);
       this.#spares.push({ path, file: segment.file });
+      this.#owesNames = true;
     } else {
-      await segment.file.close();
       await this.#disk.remove(segment.path);
+      this.#owesNames = true;
+      // The file has no name any more: nothing that its closing could report matters.
+      await segment.file.close().catch(() => {});
     }
+  }
+
+  /** Resolves when it is durable that recycled segments are none any more. */
+  async syncNames(): Promise<void> {
+    if (!this.#owesNames) return;
     await this.#disk.syncDirectory(this.#directory);
+    this.#owesNames = false;
   }
 
   async close(): Promise<void> {
@@ -120,11 +139,17 @@ export class SpareFiles {
       await file.sync();
       await this.#disk.syncDirectory(this.#directory);
     } catch (error) {
-      await file.close();
-      await this.#disk.remove(path);
+      await file.close().catch(() => {});
+      await this.#disk.remove(path).catch(() => {});
       throw error;
     }
     this.#spares.push({ path, file });
+  }
+
+  /** A file that the disk failed at is never used again; what is left of it goes at the next start, at the latest. */
+  async #giveUp({ path, file }: Spare, newPath: string): Promise<void> {
+    await file.close().catch(() => {});
+    for (const name of [path, newPath]) await this.#disk.remove(name).catch(() => {});
   }
 
   #newPath(): string {

@@ -22,7 +22,10 @@ const NOTHING: Slice = { puts: [], changes: [], dones: [], settings: new Map(), 
  * be touched twice, so what happens to a job at once is added up here.
  */
 export function slicesOf({ puts, changes, dones, settings }: StoreBatch, owed: readonly number[]): Slice[] {
-  const over = new Set(owed.length === 0 ? dones : [...owed, ...dones]);
+  const over = new Set(owed);
+  // What was refused once, and is put again, is there to stay.
+  if (over.size > 0) for (const { number } of puts) over.delete(number);
+  for (const number of dones) over.add(number);
   const changeOf = new Map(changes.map((change) => [change.number, change]));
   const kept: StoredJob[] = [];
   let lastNumber = 0;

@@ -34,6 +34,8 @@ const PLANNING = {
 export class Connection {
   readonly #client: Client;
   readonly #socket: Socket;
+  /** The statement that is under way, and those behind it. */
+  #last: Promise<unknown> = Promise.resolve();
 
   private constructor(client: Client, socket: Socket) {
     this.#client = client;
@@ -69,9 +71,14 @@ export class Connection {
     return connection;
   }
 
-  async rows<R extends QueryResultRow>(statement: Statement, values: readonly Value[] = []): Promise<R[]> {
-    const config: QueryConfig<Value[]> = { ...statement, values: [...values] };
-    return (await this.#client.query<R, Value[]>(config)).rows;
+  rows<R extends QueryResultRow>(statement: Statement, values: readonly Value[] = []): Promise<R[]> {
+    // The client has a queue of its own, but not for much longer.
+    const turn = this.#last.then(async () => {
+      const config: QueryConfig<Value[]> = { ...statement, values: [...values] };
+      return (await this.#client.query<R, Value[]>(config)).rows;
+    });
+    this.#last = turn.catch(() => {});
+    return turn;
   }
 
   /** Runs statements in a transaction. The connection is of no use when that fails. */

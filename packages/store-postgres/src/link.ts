@@ -52,11 +52,13 @@ export class Link implements SessionOwner {
   }
 
   /**
-   * The session. While there is none, waits until one has been lost for `waitMs`.
+   * The session. While there is none, waits until one has been lost for `waitMs`, or as long as `atLeastMs` from now.
    *
    * @throws StoreAwayError, or StoreTakenOverError for good
    */
-  async session(waitMs: number): Promise<Session> {
+  async session(waitMs: number, atLeastMs = 0): Promise<Session> {
+    const { clock } = this.#identity.settings;
+    const earliestMs = clock.monotonicMs() + atLeastMs;
     for (;;) {
       const state = this.#state;
       if (state.name === 'taken-over') throw state.error;
@@ -66,7 +68,7 @@ export class Link implements SessionOwner {
         state.session.end(new Error('its lease was not renewed in time'));
         continue;
       }
-      const leftMs = state.sinceMs + waitMs - this.#identity.settings.clock.monotonicMs();
+      const leftMs = Math.max(state.sinceMs + waitMs, earliestMs) - clock.monotonicMs();
       if (leftMs <= 0) throw this.#awayError(state.cause);
       await this.#change(leftMs);
     }

@@ -49,7 +49,8 @@ export interface PostgresStoreOptions {
   readonly leaseMs?: number;
   /**
    * What becomes of submits while the database is away. `'refuse'` answers them with an error when the connection could
-   * not be made again within 0.75 s; `waitMs` lets them wait as many milliseconds for it. What is over is recorded later.
+   * not be made again within 0.75 s; `waitMs` lets them wait as many milliseconds for it, at most as long as the server's
+   * `limits.storeTimeoutMs`. What is over is recorded later.
    *
    * @defaultValue 'refuse'
    */

@@ -46,6 +46,8 @@ interface Failure {
 
 const ACCEPTED: StoreOutcome = { refused: undefined };
 const NO_BATCH: StoreBatch = { puts: [], changes: [], dones: [], settings: new Map() };
+/** How long the end waits for a lost database when there are ends of jobs to record: they would run again. */
+const CLOSING_WAIT_MS = 3000;
 /** A row must be read back as text, with two characters for each byte, and there is an end to how long a text may be. */
 const MAX_PAYLOAD_BYTES = 128 * 1024 * 1024;
 
@@ -126,6 +128,7 @@ export class PostgresStore implements JobStore {
 
   async close(): Promise<void> {
     await this.#last;
+    await this.#inTurn(() => this.#recordOwed(CLOSING_WAIT_MS)).catch(() => {});
     await this.#link.close();
   }
 
@@ -196,16 +199,21 @@ export class PostgresStore implements JobStore {
     return { error: new StoreFullError(this.name, sentence), maySomeBeThere: false };
   }
 
-  async #recordOwed(): Promise<void> {
+  async #recordOwed(atLeastMs = 0): Promise<void> {
     if (this.#owed.length === 0) return;
-    const failure = await this.#record(NO_BATCH);
+    const failure = await this.#record(NO_BATCH, atLeastMs);
     if (failure === undefined) return;
     const fields = { store: this.name, err: failure.error, jobs: this.#owed.length };
     this.#settings.logger.warn(fields, 'ends of jobs are still to be recorded');
   }
 
-  /** Records a batch, and what is owed. @returns why it could not */
-  async #record(batch: StoreBatch): Promise<Failure | undefined> {
+  /**
+   * Records a batch, and what is owed.
+   *
+   * @param atLeastMs how long to wait for a lost database, however long it has been lost
+   * @returns why it could not
+   */
+  async #record(batch: StoreBatch, atLeastMs = 0): Promise<Failure | undefined> {
     const { clock, waitMs } = this.#settings;
     const slices = slicesOf(batch, this.#owed);
     let giveUpAtMs: number | undefined;
@@ -214,7 +222,7 @@ export class PostgresStore implements JobStore {
       let session: Session | undefined;
       let isRepeat = giveUpAtMs !== undefined;
       try {
-        session = await this.#link.session(waitMs);
+        session = await this.#link.session(waitMs, atLeastMs);
         for (; at < slices.length; at++, isRepeat = false) {
           await this.#send(session, slices[at] as Slice, isRepeat);
         }

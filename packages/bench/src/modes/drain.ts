@@ -3,7 +3,7 @@ import type { Bench, Cell, Goal, Mode } from '../run/cell.ts';
 import { atServer, preload } from './at-server.ts';
 
 const JOBS = 50_000;
-const SLOW_JOBS = 5000;
+const SLOW_JOBS = 2000;
 
 interface Kind {
   readonly workers: number;

@@ -29,7 +29,6 @@ const KINDS: readonly Kind[] = [
     unique: -1,
     goals: goal('background submit 10 B with distinct unique ids, 8 × 64', 12),
   },
-  { bytes: 10, clients: 1, window: 1, unique: -1 },
   { bytes: KIB, clients: 1, window: 1 },
   { bytes: KIB, clients: 8, window: 1 },
   { bytes: KIB, clients: 1, window: 64 },

@@ -13,6 +13,8 @@ const END = '<!-- end of figures -->';
 
 /** Puts the figures and charts of runs into docs/performance.md. */
 export function writeDocs(records: readonly [Record, ...Record[]], order: readonly Mode[]): string {
+  const quick = records.find((record) => record.quick);
+  if (quick !== undefined) throw new Error(`the run of ${quick.startedAt} was a --quick one: not for docs`);
   const byName = new Map(records.flatMap(({ modes }) => modes.map((mode) => [mode.name, mode])));
   const modes = order.flatMap(({ name }) => byName.get(name) ?? []);
   const page = readFileSync(PAGE, 'utf8');

@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const SOURCES = new URL('../../native/', import.meta.url);
-const BINARIES = new URL('../native/', import.meta.url);
+const BINARIES = new URL('../../dist/native/', import.meta.url);
 
 /** The programs of this package that are written in C; only the load generator does without libgearman. */
 export type NativeProgram = 'client' | 'echo-worker' | 'load';
@@ -22,8 +22,11 @@ function compileNow(program: NativeProgram): string | undefined {
   const needs = program === 'load' ? 'gcc' : 'libgearman-dev gcc';
   const library = program === 'load' ? [] : ['-lgearman'];
   try {
-    const args = ['-O2', '-Wall', '-Wextra', '-o', output, ...sourcesOf(program), ...library];
+    // Another process may be running it, or compiling it, too.
+    const fresh = `${output}-${process.pid}`;
+    const args = ['-O2', '-Wall', '-Wextra', '-o', fresh, ...sourcesOf(program), ...library];
     execFileSync('cc', args, { stdio: 'pipe' });
+    renameSync(fresh, output);
     return output;
   } catch (error) {
     const { stderr } = error as { readonly stderr?: Buffer };

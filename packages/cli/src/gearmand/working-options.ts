@@ -188,7 +188,7 @@ export const WORKING_OPTIONS = {
     outcome: WORKS,
     isOurs: true,
     differs:
-      'Not the tables of gearmand: see [durability](durability.md). A password belongs in `PGPASSWORD`, `~/.pgpass` or `GEARMAND_STORE`, as everybody may see the arguments.',
+      'Not the tables of gearmand: see [durability](durability.md). A password belongs in `PGPASSWORD` or `GEARMAND_STORE`, as everybody may see the arguments.',
   },
   functions: {
     value: 'file',

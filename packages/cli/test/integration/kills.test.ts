@@ -18,6 +18,9 @@ const YOUNG = 0.1;
 /** At a start so many things happen in the directory. */
 const CHANGES_AT_START = 12;
 
+/** The largest payloads of these tests go to files. */
+const keptIn = (directory: string): string[] => ['--data-dir', directory, '--spool-threshold-bytes=65536'];
+
 /** Clients and workers of one life of the server. */
 async function startLoad(port: number, book: JobBook, clients: number, keeps: () => boolean) {
   // One alone, so that it sees the order.
@@ -34,7 +37,7 @@ async function startLoad(port: number, book: JobBook, clients: number, keeps: ()
 
 /** One life of the server, under load, until it is killed at some moment. */
 async function liveAndDie(directory: string, book: JobBook): Promise<void> {
-  const server = await gearmandOnFreePort('--data-dir', directory);
+  const server = await gearmandOnFreePort(...keptIn(directory));
   const acknowledged = book.acknowledgements(1 + Math.floor(Math.random() * MOST_ACKNOWLEDGEMENTS));
   {
     await using _load = await startLoad(server.port, book, CLIENTS, () => Math.random() < 0.02);
@@ -50,7 +53,7 @@ async function liveAndDie(directory: string, book: JobBook): Promise<void> {
 /** A life that ends while the journal is being opened, or hardly later. */
 async function dieYoung(directory: string): Promise<void> {
   let changesLeft = 1 + Math.floor(Math.random() * CHANGES_AT_START);
-  const server = gearmand(['--listen=127.0.0.1', '--port=0', '--data-dir', directory]);
+  const server = gearmand(['--listen=127.0.0.1', '--port=0', ...keptIn(directory)]);
   const watcher = watch(directory, () => {
     if (--changesLeft === 0) server.signal('SIGKILL');
   });
@@ -65,7 +68,7 @@ async function dieYoung(directory: string): Promise<void> {
 
 /** Lets workers run what is left, and returns what the server never had again. */
 async function settle(directory: string, book: JobBook): Promise<number> {
-  const server = await gearmandOnFreePort('--data-dir', directory);
+  const server = await gearmandOnFreePort(...keptIn(directory));
   await using _workers = await startLoad(server.port, book, 0, () => false);
   const left = async (): Promise<string> => {
     const status = await ask({ port: server.port }, 'status');

@@ -45,7 +45,7 @@ const SERVERS = [
     // What is larger than 1 MiB goes to a file as it comes, which the journal adopts.
     sizes: [100, 0, 1000, 20_000, 20_000, 1_100_000],
     images: Math.ceil(Number(wanted ?? 40) * 0.2),
-    acknowledged: wanted === undefined ? 200 : 4000,
+    acknowledged: wanted === undefined ? 200 : 1000,
   },
 ];
 

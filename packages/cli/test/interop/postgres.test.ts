@@ -18,6 +18,9 @@ const MOST_ACKNOWLEDGEMENTS = 1000;
 const LEASE_MS = 1000;
 const CLIENTS = 4;
 const WORKERS = 3;
+/** Submits wait for the database, and the server for the store. */
+const PATIENT = { wait_ms: '20000' };
+const PATIENTLY = ['--store-timeout-ms', '0'];
 const TIME_LIMIT = { timeout: 90_000 + TIMES * 15_000 };
 
 /** What `--store` is given, in a schema that is gone after the test. */
@@ -198,9 +201,9 @@ describe.skipIf(withoutPostgres)('--store', () => {
 
   test('loses nothing when the network breaks under load', TIME_LIMIT, async () => {
     // Where much else runs, making the connection again may take longer than submits wait by themselves.
-    const url = storeUrl(POSTGRES_URL, { wait_ms: '20000' });
+    const url = storeUrl(POSTGRES_URL, PATIENT);
     await using network = await Network.start(POSTGRES_URL);
-    const server = await gearmandOnFreePort('--store', through(network, url));
+    const server = await gearmandOnFreePort(...PATIENTLY, '--store', through(network, url));
     const book = new JobBook(Math.random);
     {
       await using _load = await startLoad(server.port, book, CLIENTS);
@@ -255,8 +258,8 @@ describe.skipIf(withoutCluster)('--store, when the database', () => {
     TIME_LIMIT,
     async () => {
       await using cluster = await PostgresCluster.start();
-      const url = withParameters(cluster.url, { lease_ms: String(LEASE_MS), wait_ms: '20000' });
-      const server = await gearmandOnFreePort('--store', url);
+      const url = withParameters(cluster.url, { lease_ms: String(LEASE_MS), ...PATIENT });
+      const server = await gearmandOnFreePort(...PATIENTLY, '--store', url);
       const book = new JobBook(Math.random);
       {
         await using _load = await startLoad(server.port, book, CLIENTS);

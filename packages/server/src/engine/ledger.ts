@@ -7,6 +7,8 @@ import { PayloadFile } from './payload-file.ts';
 export interface CommitWaiter {
   /** The commit has its outcome. Must not call back into the engine. */
   decided(): void;
+  /** The server ends without an outcome: nobody knows whether there will be one. */
+  abandoned?(): void;
 }
 
 /** Jobs that become durable together, or not at all. */

@@ -1,5 +1,6 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Commit, CommitWaiter } from '../engine/ledger.ts';
+import type { PayloadFile } from '../engine/payload-file.ts';
 import type { Peer, PeerPort } from '../engine/peer.ts';
 import type { SubmitRefusal } from '../engine/submission.ts';
 import { REFUSALS, storeRefusal } from '../handlers/refusals.ts';
@@ -97,7 +98,17 @@ export class HttpExchange
     this.#refuse(413, 'ARGUMENT_TOO_LARGE', message);
   }
 
-  bodyComplete(workload: Uint8Array): void {
+  get bodyUse(): HttpBodyOwner['bodyUse'] {
+    const { uniqueId, background } = this.#submission;
+    return { isKey: uniqueId === '-', isDurable: background };
+  }
+
+  bodyFailed(error: Error): void {
+    const { code, text } = storeRefusal(error);
+    this.#refuse(503, code, text);
+  }
+
+  bodyComplete(workload: Uint8Array | PayloadFile): void {
     const { engine, turn, limitLog } = this.#context;
     turn.begin();
     this.#peer = engine.connect(this, this.#address, true);
@@ -198,7 +209,7 @@ export class HttpExchange
     else this.#refuse(503, 'SHUTTING_DOWN', reason, { Connection: 'close' });
   }
 
-  close(): void {
+  abandoned(): void {
     this.#response.destroy();
   }
 

@@ -9,7 +9,7 @@ import {
 } from '@gearman/protocol';
 import type { PayloadFile } from '../engine/payload-file.ts';
 import type { Spool, SpoolWaiter } from '../spool/spool.ts';
-import type { SpoolWriter, SpoolWriterOwner } from '../spool/spool-writer.ts';
+import { MOST_HELD_BYTES, type SpoolWriter, type SpoolWriterOwner } from '../spool/spool-writer.ts';
 
 /** Told that an intake goes on, or is over. */
 export interface BodyIntakeOwner {
@@ -18,8 +18,6 @@ export interface BodyIntakeOwner {
 
 /** Longest text in front of a payload: five arguments. More decides what is wrong with them. */
 const MOST_TEXT_BYTES = 5 * (MAX_TEXT_BYTES + 1);
-/** How much may wait for the disk before the peer has to wait. */
-const MOST_HELD_BYTES = 512 * 1024;
 /** Whose acknowledgement waits for the disk. */
 const DURABLE: ReadonlySet<PacketType> = new Set<PacketType>([
   'SUBMIT_JOB_BG',

@@ -13,8 +13,6 @@ export interface Connection {
   countIdle(): number;
   /** Sends what was answered so far, then closes. */
   end(reason: string): void;
-  /** Closes at once. */
-  close(reason: string): void;
   /** Closes at once because a limit of the server was passed. */
   expel(problem: string, limit: LimitName): void;
 }
@@ -87,12 +85,6 @@ export class Connections {
 
   endAll(reason: string): void {
     for (const connection of this.#all) connection.end(reason);
-    this.#sweep?.cancel();
-  }
-
-  /** Without waiting for what they would still be told. */
-  closeAll(reason: string): void {
-    for (const connection of this.#all) connection.close(reason);
     this.#sweep?.cancel();
   }
 

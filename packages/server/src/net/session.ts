@@ -208,6 +208,10 @@ export class Session
     this.goOnNextTurn();
   }
 
+  abandoned(): void {
+    this.close('the store does not answer');
+  }
+
   decided(): void {
     this.#outbox.release();
   }

@@ -11,6 +11,8 @@ export interface SpoolWriterOwner {
 
 type Handle = Pick<FileHandle, 'writev' | 'datasync' | 'close'>;
 
+/** How much may wait for the disk before whoever sends it has to wait. */
+export const MOST_HELD_BYTES = 512 * 1024;
 /** What a piece costs beside its bytes: the end of a chunk may keep the whole in memory. */
 const PIECE_OVERHEAD_BYTES = 256;
 
@@ -43,9 +45,9 @@ export class SpoolWriter {
     return this.#heldBytes;
   }
 
-  /** Why there will be no file. */
+  /** Why there will be no file; known when nothing of it is left. */
   get error(): Error | undefined {
-    return this.#error;
+    return this.#isBusy ? undefined : this.#error;
   }
 
   /** The file, when it is whole; released by {@link drop}. */

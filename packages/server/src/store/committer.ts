@@ -1,6 +1,6 @@
 import type { Clock } from '@gearman/events';
 import type { Engine } from '../engine/engine.ts';
-import type { Ledger, LedgerBatch } from '../engine/ledger.ts';
+import type { Commit, Ledger, LedgerBatch } from '../engine/ledger.ts';
 import { StoreSilentError } from '../errors.ts';
 import { commitTo } from './payload-files.ts';
 import type { JobStore } from './store.ts';
@@ -41,6 +41,7 @@ export class Committer {
   #lastRefusal: Error | undefined;
   #silent: StoreSilentError | undefined;
   #isAbandoned = false;
+  #underWay: Commit | undefined;
   /** Batches since the start. */
   commits = 0;
   /** Jobs since the start that the store did not take. */
@@ -82,12 +83,17 @@ export class Committer {
   /** The server ends without the store's answer: nothing more is asked of it. */
   abandon(): void {
     this.#isAbandoned = true;
+    const { store, timeoutMs } = this.#parts;
+    this.#refuse(this.#silent ?? new StoreSilentError(store.name, timeoutMs));
+    for (const waiter of this.#underWay?.waiters ?? []) waiter.abandoned?.();
   }
 
   async #run(): Promise<void> {
     const { ledger } = this.#parts;
     for (let taken = ledger.take(); taken !== undefined; taken = ledger.take()) {
+      this.#underWay = taken.commit;
       const refused = await this.#commit(taken);
+      this.#underWay = undefined;
       if (this.#isAbandoned) return;
       this.#lastRefusal = refused;
       this.commits++;

@@ -106,9 +106,9 @@ export class Durability {
     this.#committer.flush();
   }
 
-  /** Resolves with true when everything so far is durable or refused; with false when the store does not answer any more. */
-  async idle(): Promise<boolean> {
-    if (!this.#isOpen || (await this.#inTime(this.#committer.idle()))) return true;
+  /** Resolves when everything so far is durable or refused, or the store does not answer any more. */
+  async idle(): Promise<void> {
+    if (!this.#isOpen || (await this.#inTime(this.#committer.idle()))) return;
     const { store, logger, storeTimeoutMs } = this.#parts;
     this.#committer.abandon();
     this.#isOpen = false;
@@ -117,7 +117,6 @@ export class Durability {
       'the store does not answer, and the server ends without it: of what nobody was told it is not known whether it is stored',
     );
     store.close().catch((error: unknown) => logger.error({ err: error }, 'the store could not be closed'));
-    return false;
   }
 
   /** From now on nothing more is recorded: what the end of the server does to jobs is not theirs. */

@@ -68,17 +68,24 @@ describe('a store that does not answer', () => {
     expect(lines).toContain('the store answers again');
   });
 
-  test('does not keep close() waiting for more than a while', async () => {
-    const { clock, store, running, lines } = await startSilent();
-    const closed = running.server.close();
-    await expect.poll(() => clock.pendingTimers).toBeGreaterThan(0);
-    clock.advance(TIMEOUT_MS);
-    await closed;
-    expect(lines).toContainEqual(expect.stringContaining('the server ends without it'));
-    // When it answers after all, nothing more is asked of it.
-    store.letGo();
-    expect(store.batches).toHaveLength(3);
-  });
+  test.each(['is there', 'is gone'])(
+    'does not keep close() waiting for more than a while when who waits for it %s',
+    async (where) => {
+      const { clock, store, running, lines, first } = await startSilent();
+      if (where === 'is gone') {
+        await first.close();
+        await expect.poll(() => running.server.stats.connections).toBe(2);
+      }
+      const closed = running.server.close();
+      await expect.poll(() => clock.pendingTimers).toBeGreaterThan(0);
+      clock.advance(TIMEOUT_MS);
+      await closed;
+      expect(lines).toContainEqual(expect.stringContaining('the server ends without it'));
+      // When it answers after all, nothing more is asked of it.
+      store.letGo();
+      expect(store.batches).toHaveLength(3);
+    },
+  );
 
   test('is waited for as long as it takes, if that is what is asked for', async () => {
     const clock = new FakeClock();

@@ -2,7 +2,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodePacket, type Packet, request } from '@gearman/protocol';
 import { createServer, type ServerOptions } from '@gearman/server';
+import { FakeClock } from '@gearman/testing';
 import { describe, expect, test } from 'vitest';
+import { Authority } from '../../../../test/support/certificates.ts';
 import { readMessage } from '../support/read-message.ts';
 import {
   canDo,
@@ -17,6 +19,7 @@ import {
 import { largePayload, openFilesIn, spoolDirectory } from '../support/spool-directory.ts';
 import { startServer } from '../support/start-server.ts';
 import { TestConnection } from '../support/test-connection.ts';
+import { connectTls } from '../support/tls-peers.ts';
 
 const THRESHOLD_BYTES = 0x1_0000;
 const LARGE = largePayload(300_000);
@@ -40,6 +43,16 @@ async function take(worker: TestConnection): Promise<{ handle: string; workload:
   const [assigned = ''] = await worker.ask(grab());
   const [handle = '', , ...rest] = assigned.slice(12).split('\0');
   return { handle, workload: rest.join('\0') };
+}
+
+/** Submits a job over HTTP. */
+function post(port = 0, body: Uint8Array, uniqueId: string, signal?: AbortSignal): Promise<Response> {
+  return fetch(`http://127.0.0.1:${port}/f`, {
+    method: 'POST',
+    body: new Uint8Array(body),
+    headers: { Connection: 'close', 'X-Gearman-Unique': uniqueId },
+    ...(signal && { signal }),
+  });
 }
 
 /** Sends each piece when the server has had the one before. */
@@ -294,5 +307,104 @@ describe('limits of large payloads', () => {
     await one.close();
     expect(await two.arrived()).toHaveLength(1);
     await expect.poll(() => openFilesIn(directory)).toEqual([]);
+  });
+
+  test('for how long one may come while others wait for it, however steadily', async () => {
+    const clock = new FakeClock();
+    const { running } = await start({ clock, limits: { maxSpoolingFiles: 1 } });
+    const [slow, other, third] = [await running.connect(), await running.connect(), await running.connect()];
+    const packet = bytesOf(large());
+    const gone = running.next('disconnect');
+    slow.sendBytes(packet.subarray(0, 100_000));
+    await expect.poll(() => running.server.stats.spoolBytes).toBeGreaterThan(0);
+    other.sendBytes(packet);
+    await expect.poll(() => running.server.stats.limits.maxSpoolingFiles).toBe(1);
+    for (let second = 0; second < 32; second++) {
+      slow.sendBytes(packet.subarray(100_000 + second, 100_001 + second));
+      await third.arrived();
+      clock.advance(1000);
+    }
+    expect((await gone).reason).toMatch(/^sent an unfinished message/);
+    expect(read(await other.arrived())).toEqual([expect.stringMatching(/^JOB_CREATED /)]);
+  });
+});
+
+describe('beside other ways in', () => {
+  test('encrypted connections: every byte arrives', async () => {
+    const authority = new Authority('Ours');
+    const { directory } = spoolDirectory();
+    const tls = authority.issue();
+    const { port } = await startServer({ tls, spool: { directory, thresholdBytes: THRESHOLD_BYTES } });
+    const trusting = { ca: authority.cert, servername: 'localhost' };
+    const [client, worker] = [await connectTls(port, trusting), await connectTls(port, trusting)];
+    const workload = largePayload(5_000_000);
+    await client.ask(large('f', '', workload), large('f', '', LARGE));
+    await worker.ask(canDo('f'));
+    expect((await take(worker)).workload === text(workload)).toBe(true);
+    expect((await take(worker)).workload === text(LARGE)).toBe(true);
+  });
+
+  test('HTTP: a large body goes to a file, too, or is refused with 503 when it cannot', async () => {
+    const { running, files } = await start({ http: { port: 0 }, limits: { maxSpoolBytes: 500_000 } });
+    const worker = await running.connect();
+    await worker.ask(canDo('f'));
+    const answered = post(running.server.httpAddress?.port, LARGE, 'mine');
+    await expect.poll(() => running.server.stats.jobs).toBe(1);
+    expect(files()).toHaveLength(1);
+    expect(running.server.stats).toMatchObject({ spoolBytes: LARGE.length, inputBytes: 0 });
+    const refused = await post(running.server.httpAddress?.port, LARGE.subarray(1), 'another');
+    expect([refused.status, await refused.text()]).toEqual([
+      503,
+      expect.stringMatching(/QUEUE_ERROR.*large payloads take more than 500000 bytes/),
+    ]);
+    const { handle, workload } = await take(worker);
+    expect(workload === text(LARGE)).toBe(true);
+    await worker.ask(workComplete(handle, 'done'));
+    expect(await (await answered).text()).toBe('done');
+    await expect.poll(files).toEqual([]);
+    expect(running.server.stats.spoolBytes).toBe(0);
+  });
+
+  test('HTTP: bodies wait for their turn, and leave nothing when their client goes', async () => {
+    const { running, files } = await start({ http: { port: 0 }, limits: { maxSpoolingFiles: 1 } });
+    const [client, worker] = [await running.connect(), await running.connect()];
+    const packet = bytesOf(large());
+    client.sendBytes(packet.subarray(0, 100_000));
+    await expect.poll(files).toHaveLength(1);
+    const leaving = new AbortController();
+    const given = post(running.server.httpAddress?.port, LARGE, 'gone', leaving.signal);
+    given.catch(() => {});
+    await expect.poll(() => running.server.stats.limits.maxSpoolingFiles).toBe(1);
+    leaving.abort();
+    const answered = post(running.server.httpAddress?.port, LARGE, 'stays');
+    await expect.poll(() => running.server.stats.limits.maxSpoolingFiles).toBe(2);
+    await client.close();
+    await worker.ask(canDo('f'));
+    await expect.poll(() => running.server.stats.jobs).toBe(1);
+    const { handle, workload } = await take(worker);
+    expect(workload === text(LARGE)).toBe(true);
+    await worker.ask(workComplete(handle, 'done'));
+    expect(await (await answered).text()).toBe('done');
+    await expect.poll(files).toEqual([]);
+    expect(running.server.stats).toMatchObject({ spoolBytes: 0, inputBytes: 0 });
+  });
+
+  test('HTTP: a body without a unique id merges with the same payload from elsewhere', async () => {
+    const { running, files } = await start({ http: { port: 0 } });
+    const [client, worker] = [await running.connect(), await running.connect()];
+    const [created] = await client.ask(large('f', '-'));
+    const alone = running.server.stats.queueBytes;
+    const answered = post(running.server.httpAddress?.port, LARGE, '-');
+    const handle = handleIn(created);
+    // Another client that waits for the job takes memory.
+    await expect.poll(() => running.server.stats.queueBytes).toBeGreaterThan(alone);
+    await worker.ask(canDo('f'));
+    const job = await take(worker);
+    expect([job.handle, job.workload === text(LARGE)]).toEqual([handle, true]);
+    await worker.ask(workComplete(handle, 'both'));
+    const response = await answered;
+    expect([response.headers.get('x-gearman-job-handle'), await response.text()]).toEqual([handle, 'both']);
+    expect(read(await client.arrived())).toEqual([`WORK_COMPLETE ${handle}|both`]);
+    await expect.poll(files).toEqual([]);
   });
 });

@@ -157,7 +157,7 @@ describe('a paused function', () => {
             else if (each.do === 'finish') {
               const { head } = worker(each.peer).peer.running;
               if (head !== undefined) worker(each.peer).finish(head.number);
-            } else {
+            } else if ('peer' in each) {
               worker(each.peer).disconnect();
               workers[each.peer] = world.peer().canDo('f', 'g');
             }

@@ -7,6 +7,8 @@ export type Operation =
   | { readonly type: 'rename'; readonly path: string; readonly to: string }
   | { readonly type: 'write'; readonly file: number; readonly at: number; readonly bytes: Buffer }
   | { readonly type: 'sync'; readonly file: number }
+  /** What was written since the last sync will never be on the disk, whatever is synced later: Linux does so. */
+  | { readonly type: 'failed-sync'; readonly file: number }
   | { readonly type: 'sync-directory' };
 
 /** What a test lets happen to an operation: throw to let it fail. */
@@ -42,6 +44,8 @@ export class MemoryDisk implements Disk {
   /** How many bytes its files may take. */
   capacityBytes = Number.POSITIVE_INFINITY;
   openFiles = 0;
+  /** How long a sync takes. */
+  delay: () => Promise<void> | undefined = () => undefined;
   #lastId = 0;
 
   get usedBytes(): number {
@@ -110,19 +114,34 @@ export class MemoryDisk implements Disk {
     this.operations.push({ type: 'sync-directory' });
   }
 
+  #write(file: MemoryFile, bytes: Buffer, position: number): void {
+    file.write(bytes, position);
+    this.operations.push({ type: 'write', file: file.id, at: position, bytes: Buffer.from(bytes) });
+  }
+
   #handle(path: string, file: MemoryFile): DiskFile {
     return {
       size: async () => file.bytes.length,
       read: async (into, position) => file.bytes.copy(into, 0, position),
       write: async (bytes, position) => {
-        this.fault('write', path);
+        try {
+          this.fault('write', path);
+        } catch (error) {
+          this.#write(file, bytes.subarray(0, bytes.length / 2), position);
+          throw error;
+        }
         const growth = Math.max(0, position + bytes.length - file.bytes.length);
         if (this.usedBytes + growth > this.capacityBytes) throw diskError('ENOSPC');
-        file.write(bytes, position);
-        this.operations.push({ type: 'write', file: file.id, at: position, bytes: Buffer.from(bytes) });
+        this.#write(file, bytes, position);
       },
       sync: async () => {
-        this.fault('sync', path);
+        await this.delay();
+        try {
+          this.fault('sync', path);
+        } catch (error) {
+          this.operations.push({ type: 'failed-sync', file: file.id });
+          throw error;
+        }
         this.operations.push({ type: 'sync', file: file.id });
       },
       close: async () => {

@@ -33,6 +33,7 @@ export function imageAfterCut(
   for (const operation of operations.slice(0, cut)) {
     if (operation.type === 'write') contentOf(operation.file).write(operation.bytes, operation.at);
     else if (operation.type === 'sync') contentOf(operation.file).sync();
+    else if (operation.type === 'failed-sync') contentOf(operation.file).lose();
     else if (operation.type === 'sync-directory') names.sync();
     else names.add(operation, operation.type === 'create' ? ++created : 0);
   }
@@ -54,6 +55,13 @@ class Content {
 
   sync(): void {
     this.#durable = Buffer.from(this.#bytes);
+  }
+
+  /** What is not durable now never will be. */
+  lose(): void {
+    const { length } = this.#bytes;
+    this.#bytes = Buffer.alloc(length);
+    this.#durable.copy(this.#bytes);
   }
 
   afterCut(random: () => number): Buffer {

@@ -125,7 +125,20 @@ describe.skipIf(withoutPostgres)('a database that is away', () => {
     expect(await place.numbers()).toEqual([3]);
   });
 
-  test('does not hold up close()', async () => {
+  test('and comes back while the store is being closed, has the ends of jobs recorded', async () => {
+    const place = new Place();
+    const { store, network } = await place.store();
+    await store.open();
+    await accepts(store, { puts: [job(1), job(2)] });
+    network.refuse();
+    expect((await store.commit(batch({ dones: [1] }))).refused).toBeInstanceOf(Error);
+    const closed = store.close();
+    network.mend();
+    await closed;
+    expect(await place.numbers()).toEqual([2]);
+  });
+
+  test('does not hold up close() for long', async () => {
     const place = new Place();
     const { store, network } = await place.store();
     await store.open();

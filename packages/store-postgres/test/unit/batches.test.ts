@@ -17,6 +17,12 @@ describe('what a statement records', () => {
     expect(slice?.lastNumber).toBe(9);
   });
 
+  test('a job that was refused, and is put again, stays', () => {
+    const [slice] = slicesOf(batch({ puts: [job(1), job(2)], dones: [2] }), [1, 2, 3]);
+    expect(numbersOf(slice?.puts ?? [])).toEqual([1]);
+    expect(slice?.dones).toEqual([3, 2]);
+  });
+
   test('a change goes into the job that comes with it, the last one counts, and none to what is over', () => {
     const change = (number: number, attempts: number) => ({ ...job(number), attempts });
     const parts = {
