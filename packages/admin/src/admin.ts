@@ -2,6 +2,7 @@ import { type Observable, TypedEmitter } from '@gearman/events';
 import { type ServerAddress, serverName } from '@gearman/pool';
 import { InvalidArgumentError, JobRef, toJobHandle } from '@gearman/protocol';
 import type { AdminEvent } from './admin-events.ts';
+import { DeadJobs } from './dead-jobs.ts';
 import { type FunctionDelta, functionChanges } from './function-changes.ts';
 import {
   type AdminOptions,
@@ -60,6 +61,8 @@ export function createAdmin(options: AdminOptions = {}): Admin {
  * {@link Admin.close}, and with the reason of the signal.
  */
 export class Admin extends TypedEmitter<AdminEvent> {
+  /** Background jobs that failed for good and that servers keep. */
+  readonly dead: DeadJobs;
   readonly #settings: AdminSettings;
   readonly #links: readonly ServerLink[];
   readonly #servers: readonly ServerAdmin[];
@@ -71,6 +74,7 @@ export class Admin extends TypedEmitter<AdminEvent> {
   /** @internal use {@link createAdmin} */
   constructor(settings: AdminSettings) {
     super();
+    this.dead = new DeadJobs((where, options, ask) => this.#all(where, options, ask));
     this.#settings = settings;
     this.#links = settings.pool.servers.map((address) => this.#link(address, settings.idleMs));
     this.#servers = this.#links.map((link) => new ServerAdmin(link, settings.prefix));

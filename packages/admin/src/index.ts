@@ -2,6 +2,7 @@
 
 export { type Admin, createAdmin } from './admin.ts';
 export type { AdminEvent } from './admin-events.ts';
+export type { DeadJobs, DeadJobsOf, DeadJobsReport, DeadListOptions } from './dead-jobs.ts';
 export {
   type AdminFailure,
   AdminParseError,
@@ -24,6 +25,7 @@ export type {
   WorkersReport,
 } from './reports.ts';
 export {
+  DeadJobInfo,
   FunctionStatus,
   JobInfo,
   PriorityStatus,
@@ -34,12 +36,13 @@ export {
   Version,
   WorkerInfo,
 } from './schemas.ts';
-export type { ServerAdmin } from './server-admin.ts';
+export type { DeadSelection, ServerAdmin } from './server-admin.ts';
 
 // What other libraries use: reading answers that were recorded or came another way.
 
 export {
   type Origin,
+  parseDeadJobs,
   parseJobs,
   parsePaused,
   parsePid,

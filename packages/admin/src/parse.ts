@@ -3,6 +3,8 @@ import { decodeText, type GearmanError } from '@gearman/protocol';
 import type { z } from 'zod';
 import { AdminParseError, UnsupportedError } from './errors.ts';
 import {
+  Count,
+  DeadJobInfo,
   FunctionStatus,
   JobInfo,
   PriorityStatus,
@@ -111,6 +113,30 @@ export function parseSchedules(lines: readonly string[], origin: Origin): Schedu
 /** Reads the answer to `show paused`. */
 export function parsePaused(lines: readonly string[], origin: Origin): string[] {
   return listOf(lines, origin).map((line) => toName(line));
+}
+
+/** Reads the answer to `dead list`. */
+export function parseDeadJobs(lines: readonly string[], origin: Origin): DeadJobInfo[] {
+  return listOf(lines, origin).map((line) => {
+    const [handle, functionName, uniqueId, attempts, reason, diedAtMs, ...detail] = line.split('\t');
+    const value = {
+      server: origin.server,
+      handle,
+      functionName: toName(functionName),
+      uniqueId: toName(uniqueId),
+      attempts: Number(attempts),
+      reason,
+      diedAt: new Date(Number(diedAtMs)),
+      detail: toName(detail.join('\t')),
+    };
+    return check(DeadJobInfo, value, line, origin);
+  });
+}
+
+/** Reads the answer of a command that says of how many jobs it was done. */
+export function parseCount(lines: readonly string[], origin: Origin): number {
+  const value = oneValue(lines, origin);
+  return check(Count, value === '' ? Number.NaN : Number(value), lines[0], origin);
 }
 
 /** Reads the answer to `version`. */

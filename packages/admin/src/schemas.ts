@@ -79,6 +79,24 @@ export interface ScheduleInfo {
   readonly uniqueId: string;
 }
 
+/** What `dead list` says about one background job that failed for good. */
+export interface DeadJobInfo {
+  /** The server that has it, as `host:port`. */
+  readonly server: string;
+  readonly handle: string;
+  readonly functionName: string;
+  /** Empty for a job without one. */
+  readonly uniqueId: string;
+  /** How many runs of it have come to nothing. */
+  readonly attempts: number;
+  /** How the last one did: `fail`, `exception`, `timeout`, `worker-lost`, `function-withdrawn`, or `expired` before it began. */
+  readonly reason: string;
+  /** When it died. */
+  readonly diedAt: Date;
+  /** What its worker said of the failure; the beginning of it if it is long. */
+  readonly detail: string;
+}
+
 const count = z.number().int().nonnegative();
 
 export const FunctionStatus: z.ZodType<FunctionStatus> = z.strictObject({
@@ -131,8 +149,22 @@ export const ScheduleInfo: z.ZodType<ScheduleInfo> = z.strictObject({
   uniqueId: z.string(),
 });
 
+export const DeadJobInfo: z.ZodType<DeadJobInfo> = z.strictObject({
+  server: z.string(),
+  handle: z.string().min(1),
+  functionName: z.string(),
+  uniqueId: z.string(),
+  attempts: count,
+  reason: z.string().min(1),
+  diedAt: z.date(),
+  detail: z.string(),
+});
+
 /** The answer to `version`, for example `1.1.20`. */
 export const Version: z.ZodType<string> = z.string().min(1);
+
+/** A number of jobs. */
+export const Count: z.ZodType<number> = count;
 
 /** The answer to `getpid`. */
 export const ProcessId: z.ZodType<number> = count;

@@ -11,6 +11,8 @@ import { FunctionInUseError, NotFoundError, UnsupportedError } from './errors.ts
 import { parseLimits, parseServerCallOptions, type QueueLimits, type ServerCallOptions } from './options.ts';
 import {
   type Origin,
+  parseCount,
+  parseDeadJobs,
   parseDone,
   parseJobs,
   parsePaused,
@@ -25,6 +27,7 @@ import {
 } from './parse.ts';
 import { type NamePrefix, stripRows, stripWorkers } from './prefix.ts';
 import type {
+  DeadJobInfo,
   FunctionStatus,
   JobInfo,
   PriorityStatus,
@@ -34,6 +37,12 @@ import type {
   WorkerInfo,
 } from './schemas.ts';
 import type { ServerLink } from './server-link.ts';
+
+/** Dead jobs: one, those of a function, or all of a server. */
+export type DeadSelection =
+  | { readonly handle: string }
+  | { readonly functionName: string }
+  | { readonly all: true };
 
 /** What a refusal means for one command, if it means something special. */
 type Refusals = (error: ServerError) => Error | undefined;
@@ -179,6 +188,25 @@ export class ServerAdmin {
     await this.#do('resume function', [this.#word(functionName)], refusals, options);
   }
 
+  /** See {@link DeadJobs.list}. */
+  async deadJobs(
+    functionName: string | undefined,
+    options?: ServerCallOptions,
+  ): Promise<readonly DeadJobInfo[]> {
+    const args = functionName === undefined ? [] : [this.#word(functionName)];
+    return stripRows(await this.#ask('dead list', args, parseDeadJobs, options), this.#prefix);
+  }
+
+  /** See {@link DeadJobs.requeue}; here the handle alone names a job. */
+  requeueDead(which: DeadSelection, options?: ServerCallOptions): Promise<number> {
+    return this.#doDead('dead requeue', which, options);
+  }
+
+  /** See {@link DeadJobs.delete}; here the handle alone names a job. */
+  deleteDead(which: DeadSelection, options?: ServerCallOptions): Promise<number> {
+    return this.#doDead('dead delete', which, options);
+  }
+
   /** See {@link Admin.shutdown}. */
   async shutdown(options: ServerCallOptions & { readonly graceful?: boolean } = {}): Promise<void> {
     const { graceful = false, ...call } = options;
@@ -236,6 +264,25 @@ export class ServerAdmin {
       return serverCode === 'UNKNOWN_ERROR' ? new UnsupportedError(this.server, command) : undefined;
     };
     await this.#do(command, [toWord(toJobHandle(handle))], refusals, options);
+  }
+
+  async #doDead(
+    command: 'dead requeue' | 'dead delete',
+    which: DeadSelection,
+    options?: ServerCallOptions,
+  ): Promise<number> {
+    const args =
+      'handle' in which
+        ? [toWord(toJobHandle(which.handle))]
+        : 'functionName' in which
+          ? ['function', this.#word(which.functionName)]
+          : ['all'];
+    try {
+      return await this.#ask(command, args, parseCount, options);
+    } catch (error) {
+      const isUnknown = error instanceof ServerError && error.serverCode === 'UNKNOWN_JOB';
+      throw isUnknown ? new NotFoundError(this.server, `dead job ${args.join(' ')}`) : error;
+    }
   }
 
   #word(functionName: string): string {

@@ -1,4 +1,10 @@
-import { type ClosedError, type Connection, type NoServersError, ServerError } from '@gearman/pool';
+import {
+  type ClosedError,
+  type Connection,
+  type NoServersError,
+  ServerError,
+  type UnsupportedError,
+} from '@gearman/pool';
 import { type GearmanError, JobRef, type Packet } from '@gearman/protocol';
 import { Attempts } from './attempts.ts';
 import type { OverflowError } from './collection-errors.ts';
@@ -77,7 +83,7 @@ export class BackgroundSubmission implements Submission {
     this.#fail(new JobCancelledError(this.#functionName, how, submitted, { cause }));
   }
 
-  onUnsendable(error: NoServersError | OverflowError | ClosedError): void {
+  onUnsendable(error: NoServersError | OverflowError | ClosedError | UnsupportedError): void {
     this.#fail(error);
   }
 

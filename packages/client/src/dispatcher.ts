@@ -6,6 +6,7 @@ import {
   type Pool,
   type PoolEvent,
   type PoolUser,
+  UnsupportedError,
 } from '@gearman/pool';
 import { InvalidArgumentError } from '@gearman/protocol';
 import { AbortWatch } from './abort-watch.ts';
@@ -172,6 +173,7 @@ export class Dispatcher implements PoolUser {
     if (packet === undefined) return false;
     const connection = this.#pick(submission, packet);
     if (connection === undefined) return false;
+    if (packet.type === 'SUBMIT_JOB_WITH' && !this.#isUnderstood(submission, connection)) return true;
     const handler = attempts === undefined ? submission : attempts.begin(submission, connection);
     // The deadline is watched here and not there: a late answer still tells which handle the job has.
     if (!sendPacket(connection, packet, handler)) return false;
@@ -180,6 +182,19 @@ export class Dispatcher implements PoolUser {
     submission.deadlineMs = this.#deadlines.after(attempts?.within(waitMs) ?? waitMs);
     submission.onSent(connection);
     return true;
+  }
+
+  /** False when the job has to come again, or is over: its server does not know what the job needs, or was not asked yet. */
+  #isUnderstood(submission: Submission, connection: Connection): boolean {
+    const has = connection.has('x-submit', () => {
+      if (this.#live.has(submission)) this.send(submission);
+    });
+    if (has === false) submission.onUnsendable(noRules(connection.server));
+    else if (has === undefined) {
+      const waitMs = submission.settings.submitTimeoutMs;
+      submission.deadlineMs = this.#deadlines.after(submission.attempts?.within(waitMs) ?? waitMs);
+    }
+    return has === true;
   }
 
   #pick(submission: Submission, packet: SubmitPacket): Connection | undefined {
@@ -264,6 +279,12 @@ export class Dispatcher implements PoolUser {
 /** The only server that may have it. */
 function serverOf({ attempts, settings }: Submission): string | undefined {
   return attempts?.server ?? settings.server;
+}
+
+function noRules(server: string): UnsupportedError {
+  const what = 'serverRetry, ttlMs, deadline, delayMs or keepResult';
+  const message = `${server} does not know the extension x-submit, which ${what} needs; nothing was submitted`;
+  return new UnsupportedError(server, 'x-submit', undefined, message);
 }
 
 function tooMany(maxPending: number): OverflowError {

@@ -62,6 +62,26 @@ export class ResponseTimeoutError extends GearmanError {
   }
 }
 
+/** The server has no result of a job: it does not know the job (any more), was not asked to keep it, or it was too large. */
+export class NoResultError extends GearmanError {
+  override readonly name = 'NoResultError';
+  readonly code = 'ERR_GEARMAN_NO_RESULT';
+  readonly ref: JobRef;
+  readonly reason: 'unknown' | 'not-kept' | 'too-large';
+
+  constructor(ref: JobRef, reason: 'unknown' | 'not-kept' | 'too-large') {
+    super(`no result of job ${ref}: ${NO_RESULT[reason]}`);
+    this.ref = ref;
+    this.reason = reason;
+  }
+}
+
+const NO_RESULT = {
+  unknown: 'the server does not know the job, or does not know it any more',
+  'not-kept': 'it is not kept; submit the job with keepResult, or say so for its function in the server',
+  'too-large': 'the job completed with more than may be kept; raise maxBytes of keepResult',
+} as const;
+
 /** The connection was lost after the job was created, and the result with it. */
 export class JobLostError extends ConnectionLostError {
   /** The job, as the lost connection knew it. */

@@ -11,6 +11,7 @@ import type { Dispatcher } from './dispatcher.ts';
 import { Job } from './job.ts';
 import type { JobFormat } from './job-format.ts';
 import type { JobHost } from './job-host.ts';
+import { withRules } from './job-rules.ts';
 import { type JobSettings, parseBackgroundOptions, parseSubmitOptions } from './job-settings.ts';
 import { type ClientMiddleware, through } from './middleware.ts';
 import type { BackgroundOptions, SubmitOptions } from './options.ts';
@@ -181,7 +182,8 @@ export class JobIntake {
     const workload = toBytes(data);
     const generate = settings.generateUnique ?? background;
     const uniqueId = chooseUniqueId(settings.uniqueId, generate, name, workload);
-    return build({ functionName: name, uniqueId, workload }, settings);
+    const packet = build({ functionName: name, uniqueId, workload }, settings);
+    return settings.rules === undefined ? packet : withRules(packet, settings.rules, settings.priority);
   }
 }
 

@@ -4,6 +4,7 @@ import { JobRef, request } from '@gearman/protocol';
 import { Canceller } from './canceller.ts';
 import type { ClientEvent } from './client-events.ts';
 import type { CancelOutcome } from './job-host.ts';
+import { queryResult, type ResultOptions } from './kept-result.ts';
 import { type Payload, toBytes } from './payload.ts';
 import {
   acquire,
@@ -62,6 +63,20 @@ export abstract class JobQueries extends TypedEmitter<ClientEvent> {
    */
   async status(job: JobRef | string, options: QueryOptions = {}): Promise<JobStatus> {
     return queryStatus(this.openPool(), job, options);
+  }
+
+  /**
+   * Asks for the result of a job that is over, of whatever client: a server keeps those of jobs submitted with
+   * `keepResult`, and of functions that it was told so of.
+   *
+   * @param job a reference, also as text
+   * @param options `waitMs`: how long to wait for a job that is not over yet
+   * @returns a promise of the result. It rejects with what the job failed with (`ERR_GEARMAN_JOB_FAILED`,
+   * `ERR_GEARMAN_JOB_EXCEPTION`), `ERR_GEARMAN_RESPONSE_TIMEOUT` when it is not over in time, `ERR_GEARMAN_NO_RESULT` when
+   * there is none, `ERR_GEARMAN_UNSUPPORTED` for other servers, or as {@link status}
+   */
+  async result(job: JobRef | string, options: ResultOptions = {}): Promise<Buffer> {
+    return queryResult(this.openPool(), job, options);
   }
 
   /**

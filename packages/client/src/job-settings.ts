@@ -2,6 +2,7 @@ import { parseOptions } from '@gearman/events';
 import { DEFAULT_MAX_PACKET_BYTES, InvalidArgumentError } from '@gearman/protocol';
 import { z } from 'zod';
 import { callbacksShape, type GivenCallbacks, pickCallbacks } from './callbacks.ts';
+import { jobRulesShape, toWireRules } from './job-rules.ts';
 import type { BackgroundOptions, JobDefaults, Priority, SubmitOptions } from './options.ts';
 import { type GivenRetries, type RetrySettings, retriesOption, toRetrySettings } from './retry.ts';
 
@@ -25,6 +26,8 @@ export interface JobSettings {
   readonly maxPayloadBytes: number;
   readonly signal: AbortSignal | undefined;
   readonly callbacks: GivenCallbacks | undefined;
+  /** What the server is told beyond the protocol, as it reads it. */
+  readonly rules: object | undefined;
   /** Whether it may be tried more than once, or has a time-out for all of it: most jobs need not keep track of that. */
   readonly repeatable: boolean;
 }
@@ -60,8 +63,13 @@ const oneJobShape = {
   signal: z.custom<AbortSignal>((value) => value instanceof AbortSignal, 'must be an AbortSignal').optional(),
 };
 
-const backgroundSchema = z.strictObject({ ...sharedShape, ...oneJobShape });
-const submitSchema = z.strictObject({ ...defaultsShape, ...oneJobShape, ...callbacksShape });
+const backgroundSchema = z.strictObject({ ...sharedShape, ...oneJobShape, ...jobRulesShape });
+const submitSchema = z.strictObject({
+  ...defaultsShape,
+  ...oneJobShape,
+  ...jobRulesShape,
+  ...callbacksShape,
+});
 const defaultsSchema = z.strictObject(defaultsShape);
 
 const fail = (message: string): InvalidArgumentError => new InvalidArgumentError(message);
@@ -85,6 +93,7 @@ const INITIAL: JobSettings = {
   maxPayloadBytes: DEFAULT_MAX_PACKET_BYTES,
   signal: undefined,
   callbacks: undefined,
+  rules: undefined,
   repeatable: false,
 };
 
@@ -140,6 +149,7 @@ function fillIn(given: Given, defaults: JobSettings): JobSettings {
     maxPayloadBytes: given.maxPayloadBytes ?? defaults.maxPayloadBytes,
     signal: given.signal,
     callbacks: pickCallbacks(given),
+    rules: toWireRules(given),
   };
   return { ...settings, repeatable: isRepeatable(settings) };
 }

@@ -4,6 +4,7 @@ import { poolOptionsShape } from '@gearman/pool';
 import { InvalidArgumentError } from '@gearman/protocol';
 import { z } from 'zod';
 import type { JobCallbacks } from './callbacks.ts';
+import type { JobRules } from './job-rules.ts';
 import { defaultsShape, initialSettings, type JobSettings } from './job-settings.ts';
 import type { RetryOptions } from './retry.ts';
 
@@ -138,10 +139,10 @@ interface OneJob {
 }
 
 /** Options of one background job. */
-export interface BackgroundOptions extends SubmitDefaults, OneJob {}
+export interface BackgroundOptions extends SubmitDefaults, OneJob, JobRules {}
 
 /** Options of one job whose result is waited for. */
-export interface SubmitOptions extends JobDefaults, OneJob, JobCallbacks {}
+export interface SubmitOptions extends JobDefaults, OneJob, JobRules, JobCallbacks {}
 
 /** What only the client itself has. */
 export interface ClientSettings extends JobDefaults {

@@ -1,4 +1,4 @@
-import type { ClosedError, Connection, NoServersError, ReplyHandler } from '@gearman/pool';
+import type { ClosedError, Connection, NoServersError, ReplyHandler, UnsupportedError } from '@gearman/pool';
 import type { FunctionName, Packet, UniqueId } from '@gearman/protocol';
 import type { Attempts } from './attempts.ts';
 import type { OverflowError } from './collection-errors.ts';
@@ -21,6 +21,7 @@ export type SubmitPacket = Packet<
   | 'SUBMIT_SCHEDULE'
   | 'SUBMIT_REDUCE_JOB'
   | 'SUBMIT_REDUCE_JOB_BACKGROUND'
+  | 'SUBMIT_JOB_WITH'
 >;
 
 /** The packet that submits a job. */
@@ -52,7 +53,7 @@ export interface Submission extends ReplyHandler<Packet<'JOB_CREATED'>> {
   onDeadline(): void;
   onAbort(reason: unknown): void;
   /** No server will ever take it, or it is one too many. */
-  onUnsendable(error: NoServersError | OverflowError | ClosedError): void;
+  onUnsendable(error: NoServersError | OverflowError | ClosedError | UnsupportedError): void;
   /** The client closes. Whoever can still hope for an answer may stay a little. */
   onClosing(error: ClosedError): void;
   /** The client is closed, or its pool: now it must end. */

@@ -1,4 +1,10 @@
-import { type ClosedError, type Connection, type NoServersError, ServerError } from '@gearman/pool';
+import {
+  type ClosedError,
+  type Connection,
+  type NoServersError,
+  ServerError,
+  type UnsupportedError,
+} from '@gearman/pool';
 import { decodeText, type GearmanError, JobRef, type Packet } from '@gearman/protocol';
 import type { Awaitable, ValidationError } from '@gearman/protocol/payload';
 import { Attempts } from './attempts.ts';
@@ -212,7 +218,9 @@ export abstract class TrackedJob<O, C> extends JobStory<O, C> {
   }
 
   /** @internal */
-  onUnsendable(error: NoServersError | OverflowError | PayloadError | ValidationError | ClosedError): void {
+  onUnsendable(
+    error: NoServersError | OverflowError | PayloadError | ValidationError | ClosedError | UnsupportedError,
+  ): void {
     if (error.code === 'ERR_GEARMAN_CLOSED') this.onClosed(error);
     else this.#fail({ type: 'fail', error });
   }

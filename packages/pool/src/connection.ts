@@ -1,6 +1,7 @@
 import type { Observable, Timer } from '@gearman/events';
-import { type GearmanError, InvalidArgumentError, type Packet } from '@gearman/protocol';
+import { type Extension, type GearmanError, InvalidArgumentError, type Packet } from '@gearman/protocol';
 import { type ServerAddress, serverName } from './address.ts';
+import { Agreements } from './agreements.ts';
 import { closedEarly, holding, notReady, type StartAsking } from './asking.ts';
 import type { ConnectionSettings } from './connection-options.ts';
 import type { ConnectionOwner } from './connection-owner.ts';
@@ -28,6 +29,7 @@ export class Connection {
   readonly #dialer: Dial;
   readonly #owner: ConnectionOwner;
   readonly #wire: Wire;
+  readonly #agreements = new Agreements();
   #state: ConnectionState = { name: 'idle' };
   #epoch = 0;
   // Attempts in a row that led to nothing: refused, or closed before the server said a word.
@@ -194,6 +196,17 @@ export class Connection {
     );
   }
 
+  /**
+   * Whether the server has an extension, whose packets may be sent then. It is asked when that is not known yet.
+   *
+   * @param onAnswer called once if it is not known yet: when it is, or when the connection was lost over it
+   * @returns undefined when it is not known yet, or the connection is not ready
+   */
+  has(extension: Extension, onAnswer: () => void): boolean | undefined {
+    if (this.#state.name !== 'ready') return undefined;
+    return this.#agreements.has(extension, (packet, handler) => this.request(packet, handler), onAnswer);
+  }
+
   /** Resolves when what was sent is down to a healthy amount, or the connection is gone. */
   drained(): Promise<void> {
     return this.#wire.drained();
@@ -321,6 +334,7 @@ export class Connection {
 
   #onConnect(transport: Transport, attempt: number): void {
     this.#epoch++;
+    this.#agreements.reset();
     this.#proven = false;
     this.#openedMs = this.#owner.clock.monotonicMs();
     if (this.#owner.mustGreet()) this.#enter({ name: 'greeting', transport, attempt });

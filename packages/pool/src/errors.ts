@@ -133,15 +133,20 @@ export class ServerError extends GearmanError {
   }
 }
 
-/** The server does not know this packet or text command. */
+/** The server does not know this packet, text command or extension. */
 export class UnsupportedError extends GearmanError {
   override readonly name = 'UnsupportedError';
   readonly code = 'ERR_GEARMAN_UNSUPPORTED';
   readonly server: string;
   readonly command: string;
 
-  constructor(server: string, command: string, options?: ErrorOptions) {
-    super(`${server} does not know the command ${command}`, options);
+  constructor(
+    server: string,
+    command: string,
+    options?: ErrorOptions,
+    message = `${server} does not know the command ${command}`,
+  ) {
+    super(message, options);
     this.server = server;
     this.command = command;
   }

@@ -19,6 +19,8 @@ const UNASKED: ReadonlySet<PacketType> = new Set([
   'WORK_WARNING',
   'WORK_FAIL',
   'WORK_EXCEPTION',
+  // An answer, but one that comes when it is there.
+  'RESULT_RES',
 ]);
 
 /** Who hears what answers no request. */

@@ -8,7 +8,7 @@ export interface PoolUser {
   onReady?(connection: Connection): void;
   /** It may not be used any more. Requests without an answer fail after this. */
   onLost?(connection: Connection, error: ConnectionLostError): void;
-  /** NOOP or a WORK_* packet. Its bytes are valid during the call only; see {@link Connection.own}. */
+  /** NOOP, a WORK_* packet or RESULT_RES. Its bytes are valid during the call only; see {@link Connection.own}. */
   onPacket?(connection: Connection, packet: Packet): void;
   /**
    * The server of a ready connection is being removed: start nothing new on it. The connection stays open until the

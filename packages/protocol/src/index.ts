@@ -17,6 +17,7 @@ export { decodeText, encodeText } from './byte-string.ts';
 export { decodeBody } from './decode.ts';
 export { encodePacket, request, response } from './encode.ts';
 export { GearmanError, InvalidArgumentError, ProtocolError } from './errors.ts';
+export { decodeOptions, encodeOptions } from './extension-options.ts';
 export { EXTENSIONS, type Extension, isExtension } from './extensions.ts';
 export { JobRef } from './job-ref.ts';
 export { DEFAULT_MAX_LINE_BYTES, LineParser, type LineParserOptions } from './line-parser.ts';

@@ -18,7 +18,7 @@ export interface TextCommandDefinition {
 
 /**
  * Every text command of gearmand 1.1.20, `shutdown`, which servers before 1.1.15 and Perl's had, and those of our server
- * about schedules and paused functions.
+ * about schedules, paused functions and dead jobs.
  *
  * @see gearmand `PROTOCOL`, "Administrative Protocol"
  */
@@ -44,6 +44,10 @@ export const TEXT_COMMANDS = {
   'pause function': { words: ['pause', 'function'], args: ['function'], answer: 'done' },
   'resume function': { words: ['resume', 'function'], args: ['function'], answer: 'done' },
   shutdown: { words: ['shutdown'], args: ['graceful?'], answer: 'done' },
+  'dead list': { words: ['dead', 'list'], args: ['function?'], answer: 'list' },
+  // With a handle, `all`, or `function` and its name.
+  'dead requeue': { words: ['dead', 'requeue'], args: ['which', 'function?'], answer: 'value' },
+  'dead delete': { words: ['dead', 'delete'], args: ['which', 'function?'], answer: 'value' },
 } as const satisfies Record<string, TextCommandDefinition>;
 
 /** The name of a text command: its fixed words. */

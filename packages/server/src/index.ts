@@ -1,9 +1,18 @@
 // What applications use.
 
+export type { Fate } from './engine/afterlife.ts';
 // What the stores and tests of this project build on.
 export type { Priority } from './engine/job.ts';
 export type { JobEnd, RequeueReason } from './engine/observer.ts';
+export type { AttemptFailure } from './engine/retry-policy.ts';
 export { ListenError, SpoolError, StoreSilentError } from './errors.ts';
+export type {
+  BackoffOptions,
+  DeadOptions,
+  FunctionOptions,
+  KeepResultOptions,
+  ServerRetryOptions,
+} from './job-rules-options.ts';
 export type { LimitCounters, LimitName } from './net/limit-log.ts';
 export type { ServerAddress } from './net/listen.ts';
 export {

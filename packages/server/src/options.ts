@@ -2,6 +2,9 @@ import { getHeapStatistics } from 'node:v8';
 import { type Clock, type Logger, parseOptions, silentLogger, systemClock } from '@gearman/events';
 import { InvalidArgumentError } from '@gearman/protocol';
 import { z } from 'zod';
+import type { DeadLimits } from './engine/dead-set.ts';
+import type { RulesOf } from './engine/job-policy.ts';
+import { type DeadOptions, deadSchema, type FunctionOptions, rulesSchema } from './job-rules-options.ts';
 import { isTimeZone } from './schedules/timetable.ts';
 import { type CheckedSpoolOptions, type SpoolOptions, spoolSchema } from './spool/spool-options.ts';
 import type { JobStore } from './store/store.ts';
@@ -162,6 +165,12 @@ export interface ServerLimits {
    */
   readonly maxOutputBytes?: number | undefined;
   /**
+   * Memory of all results that are kept, in bytes; see `functions`. The oldest go first.
+   *
+   * @defaultValue 64 MiB
+   */
+  readonly maxResultBytes?: number | undefined;
+  /**
    * Bytes waiting to be read by a peer at which the server stops reading from that peer, and from the workers that send
    * it more, until it has read.
    *
@@ -304,6 +313,19 @@ export interface ServerOptions {
    */
   readonly store?: JobStore | undefined;
   /**
+   * What holds for the jobs of single functions beyond the protocol, by name; `mail*` stands for all whose names begin
+   * with `mail`. An exact name counts before a beginning, a longer beginning before a shorter one; they are not combined.
+   *
+   * @defaultValue nothing: as gearmand
+   */
+  readonly functions?: Readonly<Record<string, FunctionOptions>> | undefined;
+  /**
+   * Keeps background jobs that failed for good, to be looked at, run again or deleted.
+   *
+   * @defaultValue none: they are forgotten, as in gearmand
+   */
+  readonly dead?: DeadOptions | undefined;
+  /**
    * Puts large payloads of jobs into files, of foreground jobs, too: they are written as they arrive and read as a worker
    * takes them, and at no time in memory. Opened and closed with the server.
    *
@@ -339,7 +361,7 @@ export type CheckedLimits = { readonly [K in keyof ServerLimits]-?: Exclude<Serv
 export type CheckedOptions = {
   readonly [K in Exclude<
     keyof ServerOptions,
-    'limits' | 'jobHandlePrefix' | 'timeZone' | 'tls' | 'http' | 'store' | 'spool'
+    'limits' | 'jobHandlePrefix' | 'timeZone' | 'tls' | 'http' | 'store' | 'spool' | 'functions' | 'dead'
   >]-?: Exclude<ServerOptions[K], undefined>;
 } & {
   readonly limits: CheckedLimits;
@@ -347,6 +369,8 @@ export type CheckedOptions = {
   readonly timeZone?: string | undefined;
   readonly tls?: ServerTlsOptions | undefined;
   readonly store?: JobStore | undefined;
+  readonly functions?: RulesOf | undefined;
+  readonly dead?: DeadLimits | undefined;
   readonly spool?: CheckedSpoolOptions | undefined;
   readonly http?: { readonly port: number; readonly host: string } | undefined;
 };
@@ -373,6 +397,7 @@ const limitsSchema: z.ZodType<CheckedLimits, ServerLimits> = z.strictObject({
   maxSpoolBytes: count.default(16 * 1024 * MIB),
   maxSpoolingFiles: count.default(256),
   maxOutputBytes: count.default(256 * MIB),
+  maxResultBytes: count.default(64 * MIB),
   outboxSoftBytes: count.default(8 * MIB),
   outboxHardBytes: count.default(64 * MIB),
   messageTimeoutMs: milliseconds.default(30_000),
@@ -405,6 +430,8 @@ const optionsSchema: z.ZodType<CheckedOptions, ServerOptions> = z.strictObject({
   tls: serverTlsSchema.optional(),
   http: z.strictObject({ port: port.default(8080), host: host.default('127.0.0.1') }).optional(),
   store: z.custom<JobStore>((value) => typeof value === 'object' && value !== null).optional(),
+  functions: rulesSchema.optional(),
+  dead: deadSchema.optional(),
   spool: spoolSchema.optional(),
   limits: limitsSchema.default(() => limitsSchema.parse({})),
   clock: z.custom<Clock>((value) => typeof value === 'object' && value !== null).default(systemClock),

@@ -1,4 +1,5 @@
 import type { ListenerErrorEvent } from '@gearman/events';
+import type { Fate } from './engine/afterlife.ts';
 import type { JobEnd, RequeueReason } from './engine/observer.ts';
 
 /** Where a connection comes from. */
@@ -37,9 +38,15 @@ export type ServerEvent =
   /** A new job, not one that merged into another. */
   | ({ readonly type: 'job-queued' } & JobInfo)
   | ({ readonly type: 'job-assigned'; readonly connectionId: number } & JobInfo)
-  /** Its worker was lost, was too slow, or withdrew the function. */
-  | ({ readonly type: 'job-requeued'; readonly reason: RequeueReason; readonly retries: number } & JobInfo)
-  | ({ readonly type: 'job-ended'; readonly how: JobEnd } & JobInfo)
+  /** Its worker was lost, was too slow, failed at it or gave it back; it may run again after `delayMs`. */
+  | ({
+      readonly type: 'job-requeued';
+      readonly reason: RequeueReason;
+      readonly retries: number;
+      readonly delayMs: number;
+    } & JobInfo)
+  /** `fate`: a background job that failed for good is kept (`dead`) or went on as a job of another function (`moved`). */
+  | ({ readonly type: 'job-ended'; readonly how: JobEnd; readonly fate: Fate | undefined } & JobInfo)
   /** A peer did not get through the TLS handshake; it never became a connection. */
   | { readonly type: 'handshake-failed'; readonly address: string; readonly reason: string }
   /** The store did not take new jobs; their clients were told. */

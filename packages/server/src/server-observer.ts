@@ -1,4 +1,5 @@
 import { decodeText } from '@gearman/protocol';
+import type { Fate } from './engine/afterlife.ts';
 import type { Engine } from './engine/engine.ts';
 import { HIGH, type Job, NORMAL } from './engine/job.ts';
 import type { EngineObserver, JobEnd, RequeueReason } from './engine/observer.ts';
@@ -18,6 +19,11 @@ export interface JobCounters {
   'retries-used-up': number;
   'stream-broken': number;
   abandoned: number;
+  expired: number;
+  /** Background jobs that failed for good and are kept. */
+  dead: number;
+  /** Background jobs that failed for good and went on as jobs of another function. */
+  moved: number;
 }
 
 /** Where events go. */
@@ -40,6 +46,9 @@ export class ServerObserver implements EngineObserver {
     'retries-used-up': 0,
     'stream-broken': 0,
     abandoned: 0,
+    expired: 0,
+    dead: 0,
+    moved: 0,
   };
   readonly #sink: EventSink;
   readonly #handleOf: (job: Job) => string;
@@ -60,15 +69,18 @@ export class ServerObserver implements EngineObserver {
     this.#sink.send({ type: 'job-assigned', connectionId: worker.id, ...this.#infoOf(job) });
   }
 
-  jobRequeued(job: Job, reason: RequeueReason): void {
+  jobRequeued(job: Job, reason: RequeueReason, delayMs: number): void {
     this.counters.requeued++;
     if (!this.#sink.wants('job-requeued')) return;
-    this.#sink.send({ type: 'job-requeued', reason, retries: job.retries, ...this.#infoOf(job) });
+    const { retries } = job;
+    this.#sink.send({ type: 'job-requeued', reason, retries, delayMs, ...this.#infoOf(job) });
   }
 
-  jobEnded(job: Job, how: JobEnd): void {
+  jobEnded(job: Job, how: JobEnd, fate: Fate | undefined): void {
     this.counters[how]++;
-    if (this.#sink.wants('job-ended')) this.#sink.send({ type: 'job-ended', how, ...this.#infoOf(job) });
+    if (fate !== undefined) this.counters[fate]++;
+    if (this.#sink.wants('job-ended'))
+      this.#sink.send({ type: 'job-ended', how, fate, ...this.#infoOf(job) });
   }
 
   functionCreated(name: string): void {

@@ -11,6 +11,14 @@ export interface ServerStats {
   readonly runningJobs: number;
   readonly schedules: number;
   readonly sleepingWorkers: number;
+  /** Results of jobs that are over, kept for those who ask. */
+  readonly keptResults: number;
+  /** How many of them had to go before their time since the start. */
+  readonly droppedResults: number;
+  /** Background jobs that failed for good and are kept. */
+  readonly deadJobs: number;
+  /** How many of them had to go since the start, because they were too old or too many. */
+  readonly droppedDeadJobs: number;
   /** Memory of all jobs, about. */
   readonly queueBytes: number;
   /** Bytes of messages that have not come whole yet. */

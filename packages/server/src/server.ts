@@ -2,6 +2,7 @@ import type { Server as NetServer, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TypedEmitter } from '@gearman/events';
 import { InvalidArgumentError } from '@gearman/protocol';
+import { DeadLetters } from './dead-letters.ts';
 import { Engine } from './engine/engine.ts';
 import { Ledger } from './engine/ledger.ts';
 import { EngineTimer } from './engine-timer.ts';
@@ -31,6 +32,7 @@ import {
   parseServerOptions,
   type ServerOptions,
 } from './options.ts';
+import { ResultDesk } from './result-desk.ts';
 import type { ServerEvent } from './server-events.ts';
 import { ServerObserver } from './server-observer.ts';
 import type { ServerStats } from './server-stats.ts';
@@ -84,7 +86,8 @@ export class Server extends TypedEmitter<ServerEvent> {
     const handlePrefix = makeHandlePrefix(this.#options.jobHandlePrefix, clock.now());
     const ledger = store === undefined ? undefined : new Ledger(() => this.#context.turn.begin());
     const observer = this.#observer;
-    this.#engine = new Engine({ ...this.#options, ...limits, handlePrefix, observer, ledger });
+    const { functions: rulesOf } = this.#options;
+    this.#engine = new Engine({ ...this.#options, ...limits, handlePrefix, observer, ledger, rulesOf });
     this.#engineTimer = new EngineTimer(this.#engine, clock);
     this.#refusals = new RefusalLog(clock, logger);
     this.#tls = this.#createTls();
@@ -93,6 +96,8 @@ export class Server extends TypedEmitter<ServerEvent> {
     this.#spool = spoolOptions && new Spool({ options: spoolOptions, limits, limitLog, clock, logger });
     this.#context = {
       engine: this.#engine,
+      deadLetters: new DeadLetters(this.#engine, store),
+      results: new ResultDesk(this.#engine, clock),
       turn: new Turn(() => this.#afterTurn()),
       watch: new ProgressWatch(clock),
       congestion: new Congestion(),
@@ -222,6 +227,10 @@ export class Server extends TypedEmitter<ServerEvent> {
       runningJobs: engine.runningCount,
       schedules: engine.schedules.size,
       sleepingWorkers: engine.sleeperCount,
+      keptResults: engine.results.size,
+      droppedResults: engine.results.dropped,
+      deadJobs: engine.afterlife.dead?.size ?? 0,
+      droppedDeadJobs: engine.afterlife.dropped,
       queueBytes: engine.sizeBytes,
       inputBytes: input.usedBytes,
       outputBytes: output.waitingBytes,
@@ -262,6 +271,7 @@ export class Server extends TypedEmitter<ServerEvent> {
     await Promise.all(closed);
     this.#engineTimer.stop();
     this.#context.watch.stop();
+    this.#context.results.close();
     await this.#durability?.close();
     await this.#spool?.close();
     this.#state = 'closed';

@@ -20,6 +20,15 @@ export function encodeException(thrown: unknown, format: ExceptionFormat): Uint8
   return Buffer.from(format === 'text' ? description.message : JSON.stringify(description));
 }
 
+/** True for what says that another attempt would not help. By name, so that errors of other copies of this package count. */
+export function isNonRetryable(thrown: unknown): boolean {
+  try {
+    return isErrorLike(thrown) && thrown.name === 'NonRetryableError';
+  } catch {
+    return false;
+  }
+}
+
 function describe(thrown: unknown, withStack: boolean): Description {
   try {
     if (isErrorLike(thrown)) return describeError(thrown, withStack);

@@ -13,8 +13,8 @@ import { afterAssign, afterEnd, type ServerTimer } from './server-timer.ts';
 import type { Slots, SlotUser } from './slots.ts';
 import type { StartLine } from './start-line.ts';
 
-/** A job as a server hands it out, in any of the three forms. */
-export type AssignPacket = Packet<'JOB_ASSIGN' | 'JOB_ASSIGN_UNIQ' | 'JOB_ASSIGN_ALL'>;
+/** A job as a server hands it out, in any of its forms. */
+export type AssignPacket = Packet<'JOB_ASSIGN' | 'JOB_ASSIGN_UNIQ' | 'JOB_ASSIGN_ALL' | 'JOB_ASSIGN_WITH'>;
 
 /** What a grab loop needs and whom it tells. */
 export interface GrabHost {
@@ -22,6 +22,8 @@ export interface GrabHost {
   readonly random: () => number;
   readonly pollIntervalMs: number;
   readonly grabTimeoutMs: number;
+  /** Whether servers are asked to say which attempt a job is. */
+  readonly attempts: boolean;
   /** A job came. Its slot is the job's until its handler has ended. Never throws. */
   onAssign(loop: GrabLoop, packet: AssignPacket): void;
   /** No request is in flight any more: the loop sleeps, rests or lost its connection. */
@@ -127,6 +129,7 @@ export class GrabLoop implements SlotUser, ReplyHandler<AssignPacket | Packet<'N
     this.#form = 0;
     this.#fruitless = 0;
     this.#serverTimer = 'off';
+    if (this.#host.attempts) this.connection.has('x-attempts', () => {});
     this.#goOn();
   }
 

@@ -1,5 +1,6 @@
 // What applications use.
 
+export type { DeadLetter } from './attempt.ts';
 export type { BatchHandler, BatchOptions } from './batch.ts';
 export type {
   ServerOptions,
@@ -18,7 +19,7 @@ export {
   type WorkerDefinition,
   type WorkerDefinitionInput,
 } from './define-worker.ts';
-export { JobTimeoutError } from './errors.ts';
+export { JobTimeoutError, NonRetryableError } from './errors.ts';
 export type { ExceptionFormat } from './exception.ts';
 export type { ExceptionMode } from './exception-rule.ts';
 export { createFileStore, type ForwardStore, type StoredJob } from './forward-store.ts';
@@ -43,7 +44,7 @@ export {
 export type { WorkOnceResult } from './work-once.ts';
 export { createWorker, type Worker } from './worker.ts';
 export type { WorkerEvent } from './worker-events.ts';
-export type { StreamJob, WorkerJob } from './worker-job.ts';
+export type { ReleaseOptions, StreamJob, WorkerJob } from './worker-job.ts';
 export type { WorkerPart } from './worker-part.ts';
 export type {
   RestReason,

@@ -14,6 +14,8 @@ export interface JobHost {
   readonly client: JobClient | undefined;
   readonly exceptionFormat: ExceptionFormat;
   readonly progressIntervalMs: number;
+  /** Whether servers were asked to understand more about failures. */
+  readonly attempts: boolean;
   /** Largest packet body, in bytes. */
   readonly maxPacketBytes: number;
   /** What this server is to be sent for an exception. */
@@ -23,10 +25,12 @@ export interface JobHost {
   /** True when this server cannot enforce time limits. */
   limitsAreOurs(loop: GrabLoop): boolean;
   onProgress(job: RunningJob, numerator: number, denominator: number): void;
-  /** The job is over for the server, in one of four ways. */
+  /** The job is over for the server, in one of five ways. */
   onComplete(job: RunningJob, resultBytes: number): void;
   onFail(job: RunningJob, reason: string | undefined): void;
   onException(job: RunningJob, error: unknown): void;
+  /** It gave the job back. */
+  onRelease(job: RunningJob, delayMs: number): void;
   onLost(job: RunningJob, error: GearmanError): void;
   onTimeout(job: RunningJob, error: JobTimeoutError): void;
   onLateError(job: RunningJob, error: unknown): void;

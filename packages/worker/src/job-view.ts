@@ -1,7 +1,8 @@
 import type { JobRef } from '@gearman/protocol';
+import type { DeadLetter } from './attempt.ts';
 import type { RunningJob } from './job.ts';
 import type { JobClient } from './job-client.ts';
-import type { WorkerJob } from './worker-job.ts';
+import type { ReleaseOptions, WorkerJob } from './worker-job.ts';
 
 /** What every view of a job shows as it is. Others have their own payload and result. */
 export type CommonJob = Omit<WorkerJob, 'payload' | 'text' | 'stream' | 'write' | 'complete'>;
@@ -39,6 +40,22 @@ export abstract class JobView implements CommonJob {
     return this.job.reducer;
   }
 
+  get attempt(): number {
+    return this.job.attempt;
+  }
+
+  get maxAttempts(): number {
+    return this.job.maxAttempts;
+  }
+
+  get deadline(): Date | undefined {
+    return this.job.deadline;
+  }
+
+  get deadLetter(): DeadLetter | undefined {
+    return this.job.deadLetter;
+  }
+
   get signal(): AbortSignal {
     return this.job.signal;
   }
@@ -69,5 +86,9 @@ export abstract class JobView implements CommonJob {
 
   exception(error: unknown): void {
     this.job.exception(error);
+  }
+
+  release(options?: ReleaseOptions): void {
+    this.job.release(options);
   }
 }

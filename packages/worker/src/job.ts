@@ -1,9 +1,17 @@
 import type { Duplex } from 'node:stream';
 import type { Timer } from '@gearman/events';
-import type { Connection } from '@gearman/pool';
-import { decodeText, type GearmanError, InvalidArgumentError, JobRef, type Packet } from '@gearman/protocol';
+import { type Connection, UnsupportedError } from '@gearman/pool';
+import {
+  decodeText,
+  encodeOptions,
+  type GearmanError,
+  InvalidArgumentError,
+  JobRef,
+  type Packet,
+} from '@gearman/protocol';
+import { type Attempt, type DeadLetter, readAttempt } from './attempt.ts';
 import { JobTimeoutError } from './errors.ts';
-import { encodeException } from './exception.ts';
+import { encodeException, isNonRetryable } from './exception.ts';
 import type { AssignPacket, GrabLoop } from './grab-loop.ts';
 import type { JobClient } from './job-client.ts';
 import type { JobHost } from './job-host.ts';
@@ -12,10 +20,12 @@ import { ProgressGate, toProgress } from './progress.ts';
 import type { FunctionEntry } from './registry.ts';
 import { isNoValue, toBytes } from './result.ts';
 import { discardParts, sendParts, toParts } from './result-parts.ts';
-import type { WorkerJob } from './worker-job.ts';
+import type { ReleaseOptions, WorkerJob } from './worker-job.ts';
 
-/** How a job ended: the server was told one of three ways, or has taken the job back, or will. */
-export type JobOutcome = 'complete' | 'fail' | 'exception' | 'lost';
+const NOTHING = new Uint8Array();
+
+/** How a job ended: the server was told one of four ways, or has taken the job back, or will. */
+export type JobOutcome = 'complete' | 'fail' | 'exception' | 'released' | 'lost';
 
 /** `running`: what is sent reaches the server. */
 type JobState = 'running' | JobOutcome;
@@ -41,6 +51,8 @@ export class RunningJob implements WorkerJob {
   #alone = false;
   #progress: ProgressGate | undefined;
   #stream: Duplex | undefined;
+  readonly #told: Packet<'JOB_ASSIGN_WITH'> | undefined;
+  #attempt: Attempt | undefined;
 
   constructor(entry: FunctionEntry, packet: AssignPacket, loop: GrabLoop, host: JobHost) {
     const { connection } = loop;
@@ -52,7 +64,9 @@ export class RunningJob implements WorkerJob {
     this.#connection = connection;
     this.#epoch = connection.epoch;
     this.#uniqueId = packet.type === 'JOB_ASSIGN' ? '' : packet.uniqueId;
-    this.#reducer = packet.type === 'JOB_ASSIGN_ALL' ? packet.reducer : undefined;
+    this.#reducer = reducerOf(packet);
+    // Without the payload, of which this keeps a copy.
+    if (packet.type === 'JOB_ASSIGN_WITH') this.#told = { ...packet, workload: NOTHING };
     const { timeoutMs } = entry;
     if (timeoutMs !== undefined) {
       this.#deadline = host.clock.setTimer(timeoutMs, () => this.#onDeadline(timeoutMs), { unref: true });
@@ -77,6 +91,27 @@ export class RunningJob implements WorkerJob {
 
   get reducer(): string | undefined {
     return this.#reducer === undefined ? undefined : decodeText(this.#reducer);
+  }
+
+  get attempt(): number {
+    return this.#which.attempt;
+  }
+
+  get maxAttempts(): number {
+    return this.#which.maxAttempts;
+  }
+
+  get deadline(): Date | undefined {
+    return this.#which.deadline;
+  }
+
+  get deadLetter(): DeadLetter | undefined {
+    return this.#which.deadLetter;
+  }
+
+  get #which(): Attempt {
+    this.#attempt ??= readAttempt(this.#told);
+    return this.#attempt;
   }
 
   get signal(): AbortSignal {
@@ -158,8 +193,26 @@ export class RunningJob implements WorkerJob {
 
   exception(error: unknown): void {
     if (this.#state !== 'running') return;
-    if (!this.#sendException(encodeException(error, this.#host.exceptionFormat))) return;
+    const data = encodeException(error, this.#host.exceptionFormat);
+    const isFinal = this.#saysMore && isNonRetryable(error);
+    const isSent = isFinal
+      ? this.#end(this.#failure({ retry: false, exception: true }, data), 'exception')
+      : this.#sendException(data);
+    if (!isSent) return;
     this.#host.onException(this, error);
+    this.#afterEnd();
+  }
+
+  release({ delayMs = 0, countAttempt = false }: ReleaseOptions = {}): void {
+    if (!(delayMs >= 0)) throw new InvalidArgumentError('release(): delayMs must be 0 or more');
+    if (this.#state !== 'running') return;
+    if (!this.#saysMore) {
+      const why = 'which job.release() needs; build the worker with the option attempts';
+      const message = `${this.server} was not asked for the extension x-attempts, or does not know it, ${why}`;
+      throw new UnsupportedError(this.server, 'x-attempts', undefined, message);
+    }
+    if (!this.#end(this.#failure({ release: { delayMs, countAttempt } }, NOTHING), 'released')) return;
+    this.#host.onRelease(this, delayMs);
     this.#afterEnd();
   }
 
@@ -259,6 +312,21 @@ export class RunningJob implements WorkerJob {
     return true;
   }
 
+  /** True when the server understands WORK_FAIL_WITH. */
+  get #saysMore(): boolean {
+    return this.#host.attempts && this.#connection.has('x-attempts', () => {}) === true;
+  }
+
+  #failure(options: object, data: Uint8Array): Packet {
+    return {
+      type: 'WORK_FAIL_WITH',
+      magic: 'REQ',
+      handle: this.handle,
+      options: encodeOptions(options),
+      data,
+    };
+  }
+
   #send(packet: Packet): boolean {
     if (this.#state !== 'running' || this.#connection.epoch !== this.#epoch) return false;
     return this.#connection.send(packet);
@@ -296,4 +364,10 @@ export class RunningJob implements WorkerJob {
     this.#abortReason = reason;
     this.#controller?.abort(reason);
   }
+}
+
+function reducerOf(packet: AssignPacket): string | undefined {
+  if (packet.type === 'JOB_ASSIGN_ALL') return packet.reducer;
+  // Its place is always there.
+  return packet.type === 'JOB_ASSIGN_WITH' && packet.reducer !== '' ? packet.reducer : undefined;
 }

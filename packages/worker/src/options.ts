@@ -42,6 +42,13 @@ export interface WorkerSettings {
    * @defaultValue 10_000
    */
   readonly grabTimeoutMs?: number;
+  /**
+   * Whether servers are asked which attempt each job is, and to understand `job.release()` and `NonRetryableError`: our
+   * server does so; others refuse, once per connection, and go on as without.
+   *
+   * @defaultValue false
+   */
+  readonly attempts?: boolean;
   /** How often `job.progress()` may send for one job, in milliseconds; 0 for each call. @defaultValue 100 */
   readonly progressIntervalMs?: number;
   /**
@@ -114,6 +121,7 @@ const settingsShape = {
   prefetch: z.number().int().min(0).max(65_536).default(0),
   pollIntervalMs: durationMs.default(10_000),
   grabTimeoutMs: durationMs.default(10_000),
+  attempts: z.boolean().default(false),
   progressIntervalMs: z.number().nonnegative().default(100),
   exceptionFormat: z.enum(EXCEPTION_FORMATS).default('json'),
   exceptionMode: z.enum(EXCEPTION_MODES).default('auto'),

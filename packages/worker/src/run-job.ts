@@ -31,6 +31,7 @@ export class JobRunner implements GrabHost, JobHost {
   readonly client: JobClient | undefined;
   readonly pollIntervalMs: number;
   readonly grabTimeoutMs: number;
+  readonly attempts: boolean;
   readonly progressIntervalMs: number;
   readonly exceptionFormat: ExceptionFormat;
   readonly maxPacketBytes: number;
@@ -49,6 +50,7 @@ export class JobRunner implements GrabHost, JobHost {
     this.client = settings.client;
     this.pollIntervalMs = settings.pollIntervalMs;
     this.grabTimeoutMs = settings.grabTimeoutMs;
+    this.attempts = settings.attempts;
     this.progressIntervalMs = settings.progressIntervalMs;
     this.exceptionFormat = settings.exceptionFormat;
     this.maxPacketBytes = pool.maxPacketBytes;
@@ -129,6 +131,10 @@ export class JobRunner implements GrabHost, JobHost {
     const { functionName, handle, server } = job;
     this.logger.error({ functionName, handle, server, error }, 'job ended with an exception');
     if (this.#events.wants('job-exception')) this.#events.emit({ type: 'job-exception', job, error });
+  }
+
+  onRelease(job: RunningJob, delayMs: number): void {
+    if (this.#events.wants('job-release')) this.#events.emit({ type: 'job-release', job, delayMs });
   }
 
   onLost(job: RunningJob, error: GearmanError): void {

@@ -33,6 +33,8 @@ export type WorkerEvent =
   | { readonly type: 'job-fail'; readonly job: WorkerJob; readonly reason: string | undefined }
   /** A handler threw, or called `job.exception()`. */
   | { readonly type: 'job-exception'; readonly job: WorkerJob; readonly error: unknown }
+  /** A handler gave its job back with `job.release()`; the server hands it out again after `delayMs`. */
+  | { readonly type: 'job-release'; readonly job: WorkerJob; readonly delayMs: number }
   /** A job outlived the `timeoutMs` of its function. Its handler runs on, its signal has aborted. */
   | { readonly type: 'job-timeout'; readonly job: WorkerJob; readonly error: JobTimeoutError }
   /** A job is no longer this worker's: its connection was lost, the server took it back, or the worker stopped. */

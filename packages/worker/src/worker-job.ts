@@ -1,11 +1,21 @@
 import type { Duplex, Readable } from 'node:stream';
 import type { JobRef } from '@gearman/protocol';
+import type { DeadLetter } from './attempt.ts';
 import type { JobClient } from './job-client.ts';
+
+/** Options of {@link WorkerJob.release}. */
+export interface ReleaseOptions {
+  /** How long the job waits, in milliseconds. @defaultValue 0 */
+  readonly delayMs?: number;
+  /** Whether this run counts as one of the attempts of the job. @defaultValue false */
+  readonly countAttempt?: boolean;
+}
 
 /**
  * A job in the hands of its handler.
  *
- * The handler's result ends the job; so do {@link complete}, {@link fail} and {@link exception}, the first of them.
+ * The handler's result ends the job; so do {@link complete}, {@link fail}, {@link exception} and {@link release}, the first of
+ * them.
  * Once it has ended, or the server has taken it back, every call does nothing: nobody would get what it sends. Wrong
  * arguments throw `ERR_GEARMAN_INVALID_ARGUMENT` in any case.
  */
@@ -22,6 +32,14 @@ export interface WorkerJob {
   readonly uniqueId: string;
   /** The function that reduces the results, for jobs submitted with one. */
   readonly reducer: string | undefined;
+  /** Which run of the job this is, from 1; known with the option `attempts` of the worker, else 1. */
+  readonly attempt: number;
+  /** How many runs the server gives it; 1 where that is not known, as above, or nothing is said about it. */
+  readonly maxAttempts: number;
+  /** When the job must have begun, if that was said; known as above. */
+  readonly deadline: Date | undefined;
+  /** What the job was before it failed for good as a job of another function; known as above. */
+  readonly deadLetter: DeadLetter | undefined;
   /** What the client sent. The handler may keep and change it. */
   readonly payload: Uint8Array;
   /**
@@ -76,6 +94,13 @@ export interface WorkerJob {
   fail(reason?: string): void;
   /** Ends the job with an exception, as if the handler had thrown `error`. */
   exception(error: unknown): void;
+  /**
+   * Gives the job back: it waits in the server and is handed out again. Nobody hears of it, and it is no failure. Needs the
+   * option `attempts` of the worker and a server that knows the extension.
+   *
+   * @throws UnsupportedError `ERR_GEARMAN_UNSUPPORTED` when that is not so: the job goes on
+   */
+  release(options?: ReleaseOptions): void;
 }
 
 /** A job whose payload is read as a stream: see the option `payload` of `register()`. */

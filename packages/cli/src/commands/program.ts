@@ -4,6 +4,7 @@ import { changeCommands } from './change-commands.ts';
 import { checkCommand } from './check-command.ts';
 import { NAGIOS } from './check-result.ts';
 import { completionCommand } from './completion-command.ts';
+import { deadCommand } from './dead-command.ts';
 import { EXIT, exitCodeOf, messageOf, UsageError } from './exit-code.ts';
 import { exporterCommand } from './exporter-command.ts';
 import { loadCommand } from './load-command.ts';
@@ -43,6 +44,7 @@ export function buildProgram(): Command {
     topCommand(),
     ...changeCommands(),
     ...scheduleCommands(),
+    deadCommand(),
     loadCommand(),
     checkCommand(),
     exporterCommand(),

@@ -4,6 +4,7 @@ import { type Given, parseArguments } from './command-line.ts';
 import { withConfigFile } from './config-file.ts';
 import { EXIT, FatalError } from './exit-code.ts';
 import { httpOptions, httpWarnings } from './http-settings.ts';
+import { jobRules, jobRulesWarnings } from './job-rules.ts';
 import { limitsOf } from './limit-options.ts';
 import { spoolOptions, spoolWarnings } from './spool-settings.ts';
 import { tlsOptions, tlsWarnings } from './tls-settings.ts';
@@ -61,6 +62,7 @@ export function readSettings(args: readonly string[], environment: Environment):
   return {
     server: {
       ...serverOptions(values, log.level),
+      ...jobRules(values),
       tls: tlsOptions(values, environment),
       spool: spoolOptions(values, place.dataDir),
     },
@@ -77,6 +79,7 @@ export function readSettings(args: readonly string[], environment: Environment):
       ...warnings,
       ...tlsWarnings(values),
       ...httpWarnings(values),
+      ...jobRulesWarnings(values),
       ...spoolWarnings(values, place.dataDir),
       ...(quiet ? [NO_LOG] : []),
     ],

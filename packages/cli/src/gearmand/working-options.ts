@@ -190,6 +190,37 @@ export const WORKING_OPTIONS = {
     differs:
       'Not the tables of gearmand: see [durability](durability.md). A password belongs in `PGPASSWORD` or `GEARMAND_STORE`, as everybody may see the arguments.',
   },
+  functions: {
+    value: 'file',
+    parse: nonEmpty,
+    help: 'JSON: how often the jobs of each function are tried, when they expire, where they go when they fail',
+    fallback: 'none: as gearmand',
+    outcome: WORKS,
+    isOurs: true,
+    differs: 'See [retries](retries.md).',
+  },
+  'dead-letters': {
+    help: 'keep background jobs that failed for good, for "gearman dead"',
+    outcome: WORKS,
+    isOurs: true,
+    differs: 'See [retries](retries.md).',
+  },
+  'dead-max': {
+    value: 'n',
+    parse: integer(1),
+    help: 'with --dead-letters: how many to keep; the oldest go first',
+    fallback: '10000',
+    outcome: WORKS,
+    isOurs: true,
+  },
+  'dead-max-age': {
+    value: 'days',
+    parse: integer(1, 3650),
+    help: 'with --dead-letters: for how long to keep them',
+    fallback: '180',
+    outcome: WORKS,
+    isOurs: true,
+  },
   'spool-dir': {
     value: 'directory',
     parse: nonEmpty,

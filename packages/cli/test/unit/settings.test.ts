@@ -27,6 +27,8 @@ test('the defaults are those of gearmand 2.0, but the log goes to standard error
       logLevel: 'ERROR',
       http: undefined,
       limits: {},
+      functions: undefined,
+      dead: undefined,
       tls: undefined,
     },
     listen: [],
@@ -232,4 +234,23 @@ test.each([
   { address: './g.sock', options: { path: './g.sock' } },
 ])('--listen $address', ({ address, options }) => {
   expect(listenOptions(read(['-b', '9']), address, 1)).toEqual({ ...options, backlog: 9 });
+});
+
+test('what holds for single functions comes from a JSON file, and dead jobs are kept when asked for', () => {
+  const file = fileWith('{"mail*": {"retry": {"attempts": 3}}}');
+  const { server, warnings } = read([
+    `--functions=${file}`,
+    '--dead-letters',
+    '--dead-max=5',
+    '--dead-max-age=2',
+  ]);
+  expect(server).toMatchObject({
+    functions: { 'mail*': { retry: { attempts: 3 } } },
+    dead: { max: 5, maxAgeMs: 172_800_000 },
+  });
+  expect(warnings).toEqual([]);
+  expect(createServer(server).stats.deadJobs).toBe(0);
+  expect(read(['--dead-max=5']).warnings).toEqual(['--dead-max has no effect without --dead-letters']);
+  expect(() => read(['--functions=/does/not/exist'])).toThrow(/--functions: .* cannot be read/);
+  expect(() => read([`--functions=${fileWith('{"mail":')}`])).toThrow(/--functions: .* is no JSON/);
 });

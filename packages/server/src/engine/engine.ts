@@ -1,50 +1,30 @@
 import type { StoredJob } from '../store/store.ts';
+import { Afterlife } from './afterlife.ts';
 import { Departures } from './departures.ts';
 import { Effort } from './effort.ts';
+import type { EngineOptions } from './engine-options.ts';
 import { FunctionSettings } from './function-settings.ts';
 import { FunctionTable } from './function-table.ts';
 import type { GearmanFunction } from './gearman-function.ts';
 import { Job } from './job.ts';
 import { JobLife } from './job-life.ts';
+import { JobPolicy } from './job-policy.ts';
 import { JobSource } from './job-source.ts';
 import { JobTable } from './job-table.ts';
-import { type EngineClock, JobTimers } from './job-timers.ts';
+import { JobTimers } from './job-timers.ts';
 import type { Ledger, LedgerBatch } from './ledger.ts';
 import type { EngineObserver } from './observer.ts';
 import { storedPayload } from './payload.ts';
 import { Peer, type PeerPort } from './peer.ts';
 import { Registrations } from './registrations.ts';
 import { Reports } from './reports.ts';
+import { Results } from './results.ts';
 import { Schedules } from './schedules.ts';
 import type { RegisterRefusal, Submission, SubmitRefusal } from './submission.ts';
 import { Submissions } from './submissions.ts';
 import { Turns } from './turns.ts';
-import { type WakeUpMode, WakeUps } from './wake-ups.ts';
+import { WakeUps } from './wake-ups.ts';
 import { Watchers } from './watchers.ts';
-
-/** The rules of the engine that can be chosen. */
-export interface EngineOptions {
-  readonly clock: EngineClock;
-  /** What every handle begins with; must differ from every earlier server's. */
-  readonly handlePrefix: string;
-  readonly jobRetries: number;
-  readonly requeue: 'head' | 'tail';
-  readonly workerWakeup: WakeUpMode;
-  readonly wakeupLookMs: number;
-  /** What becomes of a foreground job that no worker could run. */
-  readonly noWorker: 'queue' | 'fail';
-  readonly maxFunctions: number;
-  readonly maxFunctionsPerConnection: number;
-  readonly maxJobs: number;
-  readonly maxQueueBytes: number;
-  readonly maxSchedules: number;
-  readonly maxScheduleBytes: number;
-  /** The zone of schedules that name none; undefined: that of the process. */
-  readonly timeZone?: string | undefined;
-  readonly observer?: EngineObserver | undefined;
-  /** Where it is written what has to be durable. Without, jobs are in memory only. */
-  readonly ledger?: Ledger | undefined;
-}
 
 const MAX_CLIENT_ID_BYTES = 127;
 
@@ -59,6 +39,10 @@ export class Engine {
   readonly reports: Reports;
   /** Recurring jobs. */
   readonly schedules: Schedules;
+  /** Background jobs that have failed for good. */
+  readonly afterlife: Afterlife;
+  /** Results of jobs that are over. */
+  readonly results: Results;
   readonly #maxFunctionsPerConnection: number;
   readonly #ledger: Ledger | undefined;
   readonly #functions: FunctionTable;
@@ -88,8 +72,16 @@ export class Engine {
       () => clock.monotonicMs(),
       this.#effort,
     );
-    this.#functions = new FunctionTable(options.maxFunctions, this.#wakeUps, observer);
+    this.#functions = new FunctionTable(options.maxFunctions, this.#wakeUps, observer, options.rulesOf);
     this.#turns = new Turns(this.#functions, this.#effort);
+    this.afterlife = new Afterlife({
+      ...{ limits: options.dead, jobs: this.#jobs, ledger, now: () => clock.now() },
+      hasRoom: (bytes) => this.#submissions.hasRoom(bytes),
+      useFunction: (name) => this.#functions.restore(name),
+      admit: (job) => this.#life.admit(job),
+      revive: (job) => this.#life.revive(job),
+    });
+    this.results = new Results(options.maxResultBytes ?? 0, ledger, () => clock.now());
     this.#life = new JobLife({
       functions: this.#functions,
       jobs: this.#jobs,
@@ -100,10 +92,17 @@ export class Engine {
       ledger,
       jobRetries: options.jobRetries,
       requeue: options.requeue,
+      afterlife: this.afterlife,
+      results: this.results,
+      random: options.random ?? Math.random,
     });
     this.#registrations = new Registrations(this.#functions, this.#turns, this.#wakeUps, this.#effort);
     this.#departures = new Departures(this.#life, watchers);
-    this.#submissions = new Submissions(this.#functions, this.#jobs, this.#life, watchers, options);
+    this.#submissions = new Submissions(this.#functions, this.#jobs, this.#life, watchers, {
+      ...options,
+      otherBytes: () => this.afterlife.dead?.sizeBytes ?? 0,
+      now: () => clock.now(),
+    });
     this.reports = new Reports(this.#jobs, this.#life, this.#effort);
     this.#settings = new FunctionSettings(this.#functions, ledger);
     const jobSource = new JobSource(this.#functions, this.#jobs, this.#life, this.#submissions);
@@ -177,6 +176,7 @@ export class Engine {
   /** Gives the worker the job whose turn it is. */
   grab(peer: Peer): Job | undefined {
     const wokenFor = peer.sleep === 'awake' ? undefined : this.#wakeUps.wakeUp(peer);
+    this.#life.expire();
     const job = this.#turns.next(peer);
     if (job !== undefined) this.#life.run(job, peer);
     if (wokenFor !== undefined) this.#wakeUps.refill(wokenFor);
@@ -198,6 +198,11 @@ export class Engine {
   find(handle: string): Job | undefined {
     const job = this.#jobs.find(handle);
     return job?.state === 'cancelled' ? undefined : job;
+  }
+
+  /** The number in a handle of this server; undefined for any other text. */
+  numberOf(handle: string): number | undefined {
+    return this.#jobs.numberOf(handle);
   }
 
   /** The newest job with this unique id, of whatever function. */
@@ -272,24 +277,31 @@ export class Engine {
 
   // Durability
 
-  /** A job that an earlier server has kept, oldest first; before anything else happens. */
+  /** A job that an earlier server has kept, oldest first; before anything else happens. Dead ones may be among them. */
   restore(stored: StoredJob): void {
+    if (stored.state === 'dead') {
+      this.afterlife.restore(stored);
+      return;
+    }
     const { number, functionName, uniqueId, priority, reducer } = stored;
     const fn = this.#functions.restore(functionName);
     const job = new Job(number, fn, uniqueId, storedPayload(stored), priority, true, reducer);
     job.retries = stored.attempts;
+    job.policy = JobPolicy.restore(fn.rules, stored.extra);
     this.#life.restore(job, stored.runAtMs);
   }
 
   /** A setting that an earlier server has kept. @returns why it is not understood, or undefined */
   restoreSetting(key: string, value: string): string | undefined {
     this.#settings.restore(key, value);
+    this.results.restore(key, value);
     return this.schedules.restore(key, value);
   }
 
   /** Handles go on where those of an earlier server ended. @param lastNumber the largest that it may have used */
   adoptHandles(handlePrefix: string, lastNumber: number): void {
     this.#jobs.adopt(handlePrefix, lastNumber);
+    this.afterlife.restored();
   }
 
   /** What every handle begins with. */
@@ -319,11 +331,9 @@ export class Engine {
   /** In how many milliseconds {@link advance} has something to do; undefined for nothing. */
   nextDelayMs(): number | undefined {
     if (this.#departures.pending) return 0;
-    const delayMs = this.#timers.nextDelayMs(this.#wakeUps.nextAt);
-    const scheduleMs = this.schedules.nextDelayMs();
-    return delayMs === undefined || scheduleMs === undefined
-      ? (delayMs ?? scheduleMs)
-      : Math.min(delayMs, scheduleMs);
+    const wallAt = earlier(this.afterlife.nextAtMs, this.results.nextAtMs);
+    const delayMs = this.#timers.nextDelayMs(this.#wakeUps.nextAt, wallAt);
+    return earlier(delayMs, this.schedules.nextDelayMs());
   }
 
   /** Does what is due by now. */
@@ -331,6 +341,9 @@ export class Engine {
     this.#departures.advance();
     this.#life.startDue();
     this.schedules.advance();
+    this.#life.expire();
+    this.afterlife.purge();
+    this.results.purge();
     this.#life.timeOut();
     this.#wakeUps.advance();
   }
@@ -378,4 +391,8 @@ export class Engine {
   get steps(): number {
     return this.#effort.steps;
   }
+}
+
+function earlier(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
 }

@@ -1,5 +1,6 @@
 import { GearmanFunction, NONE } from './gearman-function.ts';
 import { HIGH, type Job, LOW, NORMAL, type Priority } from './job.ts';
+import type { RulesOf } from './job-policy.ts';
 import type { EngineObserver } from './observer.ts';
 import type { WakeUps } from './wake-ups.ts';
 
@@ -10,6 +11,7 @@ export class FunctionTable {
   readonly #maxFunctions: number;
   readonly #wakeUps: WakeUps;
   readonly #observer: EngineObserver | undefined;
+  readonly #rulesOf: RulesOf | undefined;
   readonly #byName = new Map<string, GearmanFunction>();
   readonly #ready: readonly [Set<GearmanFunction>, Set<GearmanFunction>, Set<GearmanFunction>] = [
     new Set(),
@@ -19,10 +21,16 @@ export class FunctionTable {
   // Nobody works for them, no job is there: given up, the longest unused first, when the table is full.
   readonly #idle = new Set<GearmanFunction>();
 
-  constructor(maxFunctions: number, wakeUps: WakeUps, observer: EngineObserver | undefined) {
+  constructor(
+    maxFunctions: number,
+    wakeUps: WakeUps,
+    observer: EngineObserver | undefined,
+    rulesOf: RulesOf | undefined,
+  ) {
     this.#maxFunctions = maxFunctions;
     this.#wakeUps = wakeUps;
     this.#observer = observer;
+    this.#rulesOf = rulesOf;
   }
 
   get size(): number {
@@ -56,7 +64,7 @@ export class FunctionTable {
 
   #make(name: string): GearmanFunction {
     this.#observer?.functionCreated(name);
-    const fn = new GearmanFunction(name);
+    const fn = new GearmanFunction(name, this.#rulesOf?.(name));
     this.#byName.set(name, fn);
     this.#idle.add(fn);
     return fn;

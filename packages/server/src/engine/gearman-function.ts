@@ -1,5 +1,6 @@
 import { type Alarm, AlarmHeap } from './alarm-heap.ts';
 import { HIGH, type Job, LOW, NORMAL, type Priority } from './job.ts';
+import type { JobRules } from './job-policy.ts';
 import { JobQueue } from './job-queue.ts';
 import type { Registration } from './peer.ts';
 
@@ -19,8 +20,8 @@ export class GearmanFunction {
   running = 0;
   /** New jobs that are not durable yet. */
   storing = 0;
-  /** Epoch jobs before their time. */
-  delayed = 0;
+  /** By priority: jobs before their time, and jobs that wait for their next attempt. */
+  readonly delayedOf: [high: number, normal: number, low: number] = [0, 0, 0];
   registrationCount = 0;
   /** Made or limited by an administrator: stays although nobody uses it. */
   pinned = false;
@@ -40,13 +41,21 @@ export class GearmanFunction {
   // Epoch jobs whose time has come, by their place in the normal queue: they run before jobs submitted after them.
   #due: AlarmHeap<Job> | undefined;
 
-  constructor(name: string) {
+  /** What is said of its jobs beyond the protocol. */
+  readonly rules: JobRules | undefined;
+
+  constructor(name: string, rules?: JobRules) {
     this.name = name;
+    this.rules = rules;
   }
 
   /** True when an administrator has set {@link maxQueue}. */
   get isLimited(): boolean {
     return this.maxQueue.some((limit) => limit !== UNLIMITED);
+  }
+
+  get delayed(): number {
+    return this.delayedOf[0] + this.delayedOf[1] + this.delayedOf[2];
   }
 
   /** Jobs a worker could take now. */
@@ -60,7 +69,7 @@ export class GearmanFunction {
 
   /** Jobs of one priority that no worker has, runnable or not. */
   waiting(priority: Priority): number {
-    return this.ready(priority) + (priority === NORMAL ? this.delayed : 0);
+    return this.ready(priority) + this.delayedOf[priority];
   }
 
   /** Jobs of one priority that a worker could take now. */

@@ -61,6 +61,12 @@ export class JobTable {
 
   /** The job of a handle, also a cancelled one that its worker still runs. */
   find(handle: string): Job | undefined {
+    const number = this.numberOf(handle);
+    return number === undefined ? undefined : this.#byNumber.get(number);
+  }
+
+  /** The number in a handle of this server; undefined for any other text. */
+  numberOf(handle: string): number | undefined {
     const from = this.#prefix.length;
     if (handle.length === from || !handle.startsWith(this.#prefix)) return undefined;
     let number = 0;
@@ -70,7 +76,7 @@ export class JobTable {
       if (digit < 0 || digit > 9 || (digit === 0 && at === from)) return undefined;
       number = number * 10 + digit;
     }
-    return this.#byNumber.get(number);
+    return number;
   }
 
   /** The newest job with this unique id, of whatever function. */

@@ -1,5 +1,6 @@
 import type { Alarm } from './alarm-heap.ts';
 import type { GearmanFunction } from './gearman-function.ts';
+import type { JobPolicy } from './job-policy.ts';
 import type { Commit } from './ledger.ts';
 import type { Payload } from './payload.ts';
 import type { Peer } from './peer.ts';
@@ -15,7 +16,7 @@ export const LOW = 2 satisfies Priority;
  * Where a job is.
  *
  * - `storing`: new, and not to run before it is durable; see {@link Job.commit}.
- * - `delayed`: an epoch job before its time; its `alarm` says when.
+ * - `delayed`: an epoch job before its time, or one that waits for its next attempt; its `alarm` says when.
  * - `queued`: in a queue of its function, any worker may take it.
  * - `running`: `worker` holds it; `alarm` is its timeout, if it has one.
  * - `cancelled`: ended for everybody but the worker, whose remaining packets are swallowed.
@@ -39,12 +40,14 @@ export class Job {
   commit: Commit | 'stored' | undefined = undefined;
   /** Its place among the jobs of its priority: smaller is earlier. */
   order = 0;
-  /** How many workers it has lost. */
+  /** How many runs of it have come to nothing: lost workers, and failures where its policy has it run again. */
   retries = 0;
   numerator = 0;
   denominator = 0;
   worker: Peer | undefined = undefined;
   alarm: Alarm<Job> | undefined = undefined;
+  /** What is said of it beyond the protocol. */
+  policy: JobPolicy | undefined = undefined;
   watchers: Watcher | undefined = undefined;
   watcherCount = 0;
   /** Neighbours in its queue, or among the jobs its worker runs. */

@@ -1,4 +1,4 @@
-import type { StoreBatch, StoredJob } from '../store/store.ts';
+import type { StoreBatch, StoredChange, StoredJob } from '../store/store.ts';
 import type { Job } from './job.ts';
 import { payloadBytes, releasePayload, retainPayload } from './payload.ts';
 import { PayloadFile } from './payload-file.ts';
@@ -25,6 +25,7 @@ export class Commit {
 export interface LedgerBatch {
   readonly commit: Commit;
   readonly changes: ReadonlySet<Job>;
+  readonly deaths: ReadonlyMap<number, StoredChange>;
   readonly batch: StoreBatch;
 }
 
@@ -36,10 +37,12 @@ export class Ledger {
   readonly #wanted: () => void;
   #commit = new Commit();
   #changes = new Set<Job>();
+  #deaths = new Map<number, StoredChange>();
   #dones: number[] = [];
   #settings = new Map<string, string | undefined>();
   /** What a full store refused: it goes with the next batch, and causes none. */
   #owedChanges = new Set<Job>();
+  #owedDeaths = new Map<number, StoredChange>();
   #owedSettings = new Map<string, string | undefined>();
   #isSealed = false;
 
@@ -54,6 +57,7 @@ export class Ledger {
       this.#commit.jobs.length > 0 ||
       this.#dones.length > 0 ||
       this.#changes.size > 0 ||
+      this.#deaths.size > 0 ||
       this.#settings.size > 0
     );
   }
@@ -70,9 +74,13 @@ export class Ledger {
     return commit;
   }
 
-  /** A job that is kept has lost a worker. */
+  /** A job that is kept has lost a worker, or waits for its next attempt, or lives again. */
   change(job: Job): void {
-    if (this.#isSealed || job.commit === this.#commit) return;
+    if (this.#isSealed) return;
+    if (job.commit === this.#commit) {
+      this.#commit.runAtMs.set(job, startOf(job));
+      return;
+    }
     this.#changes.add(job);
     this.#wanted();
   }
@@ -80,9 +88,27 @@ export class Ledger {
   /** A job that is kept is over. */
   done(job: Job): void {
     if (this.#isSealed) return;
+    this.forgetChanges(job);
+    this.doneNumber(job.number);
+  }
+
+  /** What has changed about a job does not matter any more. */
+  forgetChanges(job: Job): void {
     this.#changes.delete(job);
     this.#owedChanges.delete(job);
-    this.#dones.push(job.number);
+  }
+
+  /** A job that is kept, and that nobody has in memory any more, is over. */
+  doneNumber(number: number): void {
+    if (this.#isSealed) return;
+    this.#dones.push(number);
+    this.#wanted();
+  }
+
+  /** A job that is kept will not run again, and stays. */
+  bury(death: StoredChange): void {
+    if (this.#isSealed) return;
+    this.#deaths.set(death.number, death);
     this.#wanted();
   }
 
@@ -109,20 +135,25 @@ export class Ledger {
   take(): LedgerBatch | undefined {
     if (!this.hasWork) return undefined;
     const commit = this.#commit;
-    const changes = union(this.#owedChanges, this.#changes);
+    const changes = new Set([...this.#owedChanges, ...this.#changes]);
+    const deaths = new Map([...this.#owedDeaths, ...this.#deaths]);
+    // Who lives again is there as a change, whatever was to be said before.
+    if (deaths.size > 0) for (const { number } of changes) deaths.delete(number);
     const batch: StoreBatch = {
       puts: commit.jobs.map((job) => toStored(job, commit.runAtMs.get(job) ?? 0)),
-      changes: [...changes].map((job) => toStored(job, 0)),
+      changes: [...[...changes].map(toChanged), ...deaths.values()],
       dones: this.#dones,
       settings: new Map([...this.#owedSettings, ...this.#settings]),
     };
     this.#commit = new Commit();
     this.#changes = new Set();
     this.#owedChanges = new Set();
+    this.#deaths = new Map();
+    this.#owedDeaths = new Map();
     this.#dones = [];
     this.#settings = new Map();
     this.#owedSettings = new Map();
-    return { commit, changes, batch };
+    return { commit, changes, deaths, batch };
   }
 
   /** The jobs of {@link take} alone, and whoever waits for them: for a store that is not even asked. */
@@ -130,19 +161,26 @@ export class Ledger {
     const commit = this.#commit;
     if (commit.jobs.length === 0 && commit.waiters.size === 0) return undefined;
     this.#commit = new Commit();
-    return { commit, changes: new Set(), batch: { puts: [], changes: [], dones: [], settings: new Map() } };
+    const batch = { puts: [], changes: [], dones: [], settings: new Map() };
+    return { commit, changes: new Set(), deaths: new Map(), batch };
   }
 
   /** What became of a batch. */
-  settle({ commit, changes, batch }: LedgerBatch, refused: Error | undefined): void {
+  settle({ commit, changes, deaths, batch }: LedgerBatch, refused: Error | undefined): void {
     commit.outcome = refused ?? 'stored';
     for (const { payload } of commit.jobs) releasePayload(payload);
     if (refused === undefined) return;
     for (const job of changes) if (job.commit === 'stored' && !isOver(job)) this.#owedChanges.add(job);
+    for (const [number, death] of deaths) if (!this.#deaths.has(number)) this.#owedDeaths.set(number, death);
     for (const [key, value] of batch.settings) {
       if (!this.#settings.has(key)) this.#owedSettings.set(key, value);
     }
   }
+}
+
+/** A job that is kept as it is now. */
+function toChanged(job: Job): StoredJob {
+  return toStored(job, startOf(job));
 }
 
 /** True when nothing that happens to the job matters any more. */
@@ -150,8 +188,9 @@ export function isOver(job: Job): boolean {
   return job.state === 'ended' || job.state === 'cancelled';
 }
 
-function union<T>(one: ReadonlySet<T>, other: Set<T>): ReadonlySet<T> {
-  return one.size === 0 ? other : new Set([...one, ...other]);
+/** When a delayed job may run; 0 for any other. */
+export function startOf({ state, alarm }: Job): number {
+  return state === 'delayed' ? (alarm?.at ?? 0) : 0;
 }
 
 function toStored(job: Job, runAtMs: number): StoredJob {
@@ -166,6 +205,6 @@ function toStored(job: Job, runAtMs: number): StoredJob {
     attempts: job.retries,
     state: 'waiting',
     reducer: job.reducer,
-    extra: '',
+    extra: job.policy?.toExtra() ?? '',
   };
 }

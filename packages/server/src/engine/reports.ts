@@ -50,27 +50,43 @@ export class Reports {
     const job = this.#reportedJob(peer, handle);
     if (job === undefined) return false;
     for (let to = job.watchers; to !== undefined; to = to.nextOfJob) to.peer.port.complete(handle, data);
-    this.#life.finish(job, 'complete');
+    this.#life.finish(job, 'complete', data);
     return true;
   }
 
-  fail(peer: Peer, handle: string): boolean {
+  /**
+   * Ends the job, unless its policy has it run again.
+   *
+   * @param said why, for a job that is kept as dead
+   * @param mayRetry false: it does not run again, whatever its policy says
+   */
+  fail(peer: Peer, handle: string, said?: Uint8Array, mayRetry = true): boolean {
     const job = this.#reportedJob(peer, handle);
     if (job === undefined) return false;
+    if (mayRetry && this.#life.retry(job, 'fail')) return true;
     for (let to = job.watchers; to !== undefined; to = to.nextOfJob) to.peer.port.fail(handle);
-    this.#life.finish(job, 'fail');
+    this.#life.finish(job, 'fail', said);
     return true;
   }
 
-  /** Ends the job. Clients that did not ask for exceptions are told that it failed. */
-  exception(peer: Peer, handle: string, data: Uint8Array): boolean {
+  /** Gives the job back unharmed. @param counts whether that was one of its attempts */
+  release(peer: Peer, handle: string, delayMs: number, counts: boolean): boolean {
+    const job = this.#runningJob(peer, handle);
+    if (job === undefined) return false;
+    this.#life.release(job, delayMs, counts);
+    return true;
+  }
+
+  /** Ends the job, unless its policy has it run again. Clients that did not ask for exceptions are told that it failed. */
+  exception(peer: Peer, handle: string, data: Uint8Array, mayRetry = true): boolean {
     const job = this.#reportedJob(peer, handle);
     if (job === undefined) return false;
+    if (mayRetry && this.#life.retry(job, 'exception')) return true;
     for (let to = job.watchers; to !== undefined; to = to.nextOfJob) {
       if (to.peer.exceptions) to.peer.port.exception(handle, data);
       else to.peer.port.fail(handle);
     }
-    this.#life.finish(job, 'exception');
+    this.#life.finish(job, 'exception', data);
     return true;
   }
 

@@ -1,4 +1,5 @@
 import type { Priority } from './job.ts';
+import type { OwnRules } from './job-policy.ts';
 import type { PayloadFile } from './payload-file.ts';
 
 /** What a submit asks for. */
@@ -11,6 +12,8 @@ export interface Submission {
   /** Not before this moment, in milliseconds since 1970; 0 means now. */
   readonly runAtMs: number;
   readonly reducer: string | undefined;
+  /** What it says beyond the protocol. */
+  readonly rules?: OwnRules | undefined;
 }
 
 /** Why a submit made no job. */

@@ -2,8 +2,9 @@ import { MAX_FUNCTION_NAME_BYTES } from '@gearman/protocol';
 import type { FunctionTable } from './function-table.ts';
 import { Job } from './job.ts';
 import type { JobLife } from './job-life.ts';
+import { JobPolicy } from './job-policy.ts';
 import { findTwin, type JobTable } from './job-table.ts';
-import type { Ledger } from './ledger.ts';
+import { type Ledger, startOf } from './ledger.ts';
 import { keepPayload, payloadSizeBytes } from './payload.ts';
 import { PayloadFile } from './payload-file.ts';
 import type { Peer } from './peer.ts';
@@ -22,6 +23,10 @@ export interface SubmissionOptions {
   readonly maxQueueBytes: number;
   /** What keeps background jobs, if anything does. */
   readonly ledger?: Ledger | undefined;
+  /** What else takes of the memory for jobs. */
+  readonly otherBytes: () => number;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
 }
 
 /** What may be submitted, and whether a job comes of it. */
@@ -52,7 +57,18 @@ export class Submissions {
 
   /** What all jobs, the clients that wait for them, and schedules take. */
   get sizeBytes(): number {
-    return this.#jobs.sizeBytes + this.#watchers.count * WATCHER_BYTES + this.reservedBytes;
+    return (
+      this.#jobs.sizeBytes +
+      this.#watchers.count * WATCHER_BYTES +
+      this.reservedBytes +
+      this.#options.otherBytes()
+    );
+  }
+
+  /** Whether there is room for one more job with such a payload. */
+  hasRoom(payloadBytes: number): boolean {
+    const { maxJobs, maxQueueBytes } = this.#options;
+    return this.#jobs.size < maxJobs && this.sizeBytes + payloadBytes <= maxQueueBytes;
   }
 
   hasRoomFor(sizeBytes: number): boolean {
@@ -60,7 +76,7 @@ export class Submissions {
   }
 
   submit(peer: Peer, submission: Submission): Job | SubmitRefusal {
-    const { functionName, uniqueId, workload, priority, background, runAtMs, reducer } = submission;
+    const { functionName, uniqueId, workload, priority, background, runAtMs, reducer, rules } = submission;
     if (uniqueId.length > MAX_UNIQUE_BYTES) return 'unique-too-large';
     if (reducer !== undefined && reducer.length > MAX_UNIQUE_BYTES) return 'reducer-too-large';
     if (peer.streaming && !background && uniqueId !== '') return 'unique-in-stream';
@@ -81,6 +97,8 @@ export class Submissions {
     const number = this.#jobs.takeNumber();
     const payload = workload instanceof PayloadFile ? workload : keepPayload(workload);
     const job = new Job(number, fn, uniqueId, payload, priority, background, reducer);
+    if (fn.rules !== undefined || rules !== undefined)
+      job.policy = JobPolicy.of(fn.rules, rules, Math.max(runAtMs, this.#options.now()));
     if (!background) this.#watchers.attach(job, peer);
     if (background && ledger !== undefined) this.#life.store(job, runAtMs, ledger);
     else this.#life.begin(job, runAtMs);
@@ -92,16 +110,11 @@ export class Submissions {
     if (this.sizeBytes > this.#options.maxQueueBytes) return 'memory-full';
     if (background) {
       twin.background = true;
-      if (twin.commit === undefined) this.#options.ledger?.put(twin, runAtOf(twin));
+      if (twin.commit === undefined) this.#options.ledger?.put(twin, startOf(twin));
     } else {
       if (twin.watcherCount >= MAX_WATCHERS_PER_JOB) return 'memory-full';
       this.#watchers.attach(twin, peer);
     }
     return twin;
   }
-}
-
-/** When a delayed job may run; 0 for any other. */
-function runAtOf({ state, alarm }: Job): number {
-  return state === 'delayed' ? (alarm?.at ?? 0) : 0;
 }

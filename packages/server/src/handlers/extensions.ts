@@ -3,7 +3,7 @@ import type { Session } from '../net/session.ts';
 import type { Handler } from './handler.ts';
 
 /** The extensions that this server has. */
-const SUPPORTED: ReadonlySet<Extension> = new Set(['x-schedule']);
+const SUPPORTED: ReadonlySet<Extension> = new Set(['x-schedule', 'x-submit', 'x-attempts', 'x-results']);
 
 /** Agrees on an extension with a peer. @returns false when this server does not have it */
 export function agreeOn(session: Session, extension: Extension): boolean {

@@ -1,6 +1,7 @@
 import type { Packet, PacketType } from '@gearman/protocol';
 import { leadingInteger } from '../decimal.ts';
 import { HIGH, LOW, NORMAL, type Priority } from '../engine/job.ts';
+import type { OwnRules } from '../engine/job-policy.ts';
 import type { Session } from '../net/session.ts';
 import type { Handler } from './handler.ts';
 import { OWN_ERRORS, REFUSALS, storeRefusal } from './refusals.ts';
@@ -29,17 +30,24 @@ function submitEpoch(session: Session, packet: Packet<'SUBMIT_JOB_EPOCH'>): void
   else submit(session, packet, NORMAL, true, Math.max(0, seconds) * 1000, undefined);
 }
 
-function submit(
+export function submit(
   session: Session,
   {
     functionName,
     uniqueId,
     workload,
-  }: Packet<PlainSubmit> | Packet<'SUBMIT_JOB_EPOCH' | 'SUBMIT_REDUCE_JOB' | 'SUBMIT_REDUCE_JOB_BACKGROUND'>,
+  }: Packet<
+    | PlainSubmit
+    | 'SUBMIT_JOB_EPOCH'
+    | 'SUBMIT_REDUCE_JOB'
+    | 'SUBMIT_REDUCE_JOB_BACKGROUND'
+    | 'SUBMIT_JOB_WITH'
+  >,
   priority: Priority,
   background: boolean,
   runAtMs: number,
   reducer: string | undefined,
+  rules?: OwnRules,
 ): void {
   const { engine } = session.context;
   // A large payload has gone another way than its packet.
@@ -48,7 +56,9 @@ function submit(
     session.sendError(storeRefusal(payload));
     return;
   }
-  const submission = { functionName, uniqueId, workload: payload, priority, background, runAtMs, reducer };
+  const submission = {
+    ...{ functionName, uniqueId, workload: payload, priority, background, runAtMs, reducer, rules },
+  };
   const job = engine.submit(session.peer, submission);
   if (typeof job === 'string') {
     session.sendRefusal(REFUSALS[job]);
@@ -74,6 +84,7 @@ export const submitHandlers = {
 };
 
 /** The packets of which jobs are made. */
-export const SUBMIT_TYPES: readonly PacketType[] = Object.keys(
-  submitHandlers,
-) as (keyof typeof submitHandlers)[];
+export const SUBMIT_TYPES: readonly PacketType[] = [
+  ...(Object.keys(submitHandlers) as (keyof typeof submitHandlers)[]),
+  'SUBMIT_JOB_WITH',
+];

@@ -1,5 +1,6 @@
 import type { PacketType, RequestType } from '@gearman/protocol';
 import { connectionHandlers } from './connection.ts';
+import { failWith, getResult, submitWith } from './extended.ts';
 import { agreed } from './extensions.ts';
 import { grabHandlers } from './grab.ts';
 import type { Handler } from './handler.ts';
@@ -18,9 +19,9 @@ const REQUEST_HANDLERS: { readonly [T in RequestType]: Handler<T> } = {
   ...statusHandlers,
   ...connectionHandlers,
   ...scheduleHandlers,
-  SUBMIT_JOB_WITH: agreed('SUBMIT_JOB_WITH', 'x-submit'),
-  WORK_FAIL_WITH: agreed('WORK_FAIL_WITH', 'x-attempts'),
-  GET_RESULT: agreed('GET_RESULT', 'x-results'),
+  SUBMIT_JOB_WITH: agreed('SUBMIT_JOB_WITH', 'x-submit', submitWith),
+  WORK_FAIL_WITH: agreed('WORK_FAIL_WITH', 'x-attempts', failWith),
+  GET_RESULT: agreed('GET_RESULT', 'x-results', getResult),
 };
 
 /** The handler of a packet type; undefined for those that only servers send. */

@@ -7,7 +7,7 @@ import type { Session } from '../net/session.ts';
  *
  * @param tell returns false when this worker has no such job
  */
-function report(
+export function report(
   session: Session,
   handle: string,
   tell: (reports: Reports) => boolean,

@@ -25,6 +25,8 @@ const DURABLE: ReadonlySet<PacketType> = new Set<PacketType>([
   'SUBMIT_JOB_LOW_BG',
   'SUBMIT_JOB_EPOCH',
   'SUBMIT_REDUCE_JOB_BACKGROUND',
+  // Some of them: that stands in their options.
+  'SUBMIT_JOB_WITH',
 ]);
 
 /** The body of one large submit: its text arguments go to memory, its payload to a file. */

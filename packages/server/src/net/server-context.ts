@@ -1,6 +1,8 @@
 import type { Clock, Logger } from '@gearman/events';
+import type { DeadLetters } from '../dead-letters.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { CheckedLimits, LogLevel } from '../options.ts';
+import type { ResultDesk } from '../result-desk.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Congestion } from './congestion.ts';
 import type { InputBudget } from './input-budget.ts';
@@ -14,6 +16,8 @@ import type { Turn } from './turn.ts';
 /** What the sessions of one server share. */
 export interface ServerContext {
   readonly engine: Engine;
+  readonly deadLetters: DeadLetters;
+  readonly results: ResultDesk;
   readonly turn: Turn;
   readonly watch: ProgressWatch;
   readonly congestion: Congestion;

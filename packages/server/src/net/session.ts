@@ -45,6 +45,8 @@ export class Session
   readonly #inbox: Inbox;
   readonly #outbox: Outbox;
   #listing: Listing | undefined;
+  /** An answer is being found out. */
+  #awaits = false;
   #noMoreInput = false;
   /** Messages wait for the next turn. */
   #yielded = false;
@@ -126,6 +128,16 @@ export class Session
   sendListing(listing: Listing): void {
     this.#listing = listing;
     this.#continueListing();
+  }
+
+  /** Sends an answer that takes its time, and does not fail; the next message waits for it. */
+  sendLater(answer: Promise<string>): void {
+    this.#awaits = true;
+    void answer.then((text) => {
+      this.#awaits = false;
+      this.sendText(text);
+      this.goOnNextTurn();
+    });
   }
 
   /** The message that is being handled comes again when `reader` has read what waits for it. */
@@ -210,6 +222,7 @@ export class Session
     return (
       this.#closeReason === undefined &&
       this.#listing === undefined &&
+      !this.#awaits &&
       !this.#heldUp &&
       !this.#yielded &&
       !this.#outbox.congested &&
@@ -325,7 +338,8 @@ export class Session
   /** The peer sends no more. It still gets the answers to what it sent. */
   #peerEnded(): void {
     this.#noMoreInput = true;
-    if (this.#listing === undefined && this.#inbox.empty) this.end('the peer closed the connection');
+    if (this.#listing === undefined && !this.#awaits && this.#inbox.empty)
+      this.end('the peer closed the connection');
   }
 
   #continueListing(): void {

@@ -171,6 +171,20 @@ const CHECKS: Readonly<Record<string, Check>> = {
     deepEqual((await found(place)).jobs, [jobOf(1, change)]);
   },
 
+  'a job may be put and changed at once, and be over at once, too': async (place) => {
+    const change = { runAtMs: 7, attempts: 1, state: 'waiting', extra: '{}' } as const;
+    const changes = [1, 2].map((number) => ({ number, ...change }));
+    await record(place, { puts: [jobOf(1), jobOf(2)], changes, dones: [2] });
+    deepEqual((await found(place)).jobs, [jobOf(1, change)]);
+  },
+
+  'a dead job can live again': async (place) => {
+    const dead = { number: 1, runAtMs: 0, attempts: 3, state: 'dead', extra: 'why' } as const;
+    const alive = { ...dead, attempts: 0, state: 'waiting', extra: '' } as const;
+    await record(place, { puts: [jobOf(1)] }, { changes: [dead] }, { changes: [alive] });
+    deepEqual((await found(place)).jobs, [jobOf(1)]);
+  },
+
   'settings come back as they were last set; removed ones do not': async (place) => {
     await record(
       place,

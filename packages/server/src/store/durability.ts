@@ -194,10 +194,9 @@ export class Durability {
         logger.error({ store: store.name, setting: key, problem }, 'a setting is not understood');
     }
     for await (const job of jobs) {
-      if (job.state !== 'waiting') continue;
       // Without a promise for each of millions.
       engine.restore(job.payloadFile === undefined ? job : await withKey(job));
-      this.#restoredJobs++;
+      if (job.state === 'waiting') this.#restoredJobs++;
     }
   }
 

@@ -1,14 +1,15 @@
 import { MAX_WORDS, splitWords } from '@gearman/protocol';
 import type { Listing, Session } from '../net/session.ts';
 import { VERSION } from '../version.ts';
+import { dead } from './dead.ts';
 import { createFunction, dropFunction, maxQueue } from './functions.ts';
 import { listJobs, listPriorityStatus, listStatus, listUniqueJobs, listWorkers } from './listings.ts';
 import { pause, resume, run } from './pausing.ts';
 import { listPaused, listSchedules } from './schedules.ts';
 import { OK, TEXT_ERRORS, unknownCommand } from './text-error.ts';
 
-/** Makes the answer to a line whose first word is the command: one text, or a listing. */
-type TextHandler = (session: Session, words: readonly string[]) => string | Listing;
+/** Makes the answer to a line whose first word is the command: one text, now or later, or a listing. */
+type TextHandler = (session: Session, words: readonly string[]) => string | Listing | Promise<string>;
 
 /** One handler per first word, compared without regard to letter case. */
 const TEXT_HANDLERS: ReadonlyMap<string, TextHandler> = new Map<string, TextHandler>([
@@ -26,6 +27,7 @@ const TEXT_HANDLERS: ReadonlyMap<string, TextHandler> = new Map<string, TextHand
   ['pause', ({ context }, words) => pause(context.engine, words)],
   ['resume', ({ context }, words) => resume(context.engine, words)],
   ['run', ({ context }, words) => run(context.engine, words)],
+  ['dead', dead],
 ]);
 
 /** Answers one line of the text protocol. */
@@ -39,7 +41,13 @@ export function answerLine(session: Session, line: string): void {
   const handler = TEXT_HANDLERS.get(command.toLowerCase());
   const answer = handler === undefined ? unknownCommand(command) : handler(session, words);
   if (typeof answer === 'string') session.sendText(answer);
+  else if (answer instanceof Promise) session.sendLater(answer.catch((error) => failed(session, error)));
   else session.sendListing(answer);
+}
+
+function failed({ context }: Session, error: unknown): string {
+  context.logger.error({ err: error }, 'a text command could not be done');
+  return TEXT_ERRORS.unknownError;
 }
 
 function show({ context }: Session, words: readonly string[]): string | Listing {

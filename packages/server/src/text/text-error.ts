@@ -12,6 +12,8 @@ export const TEXT_ERRORS = {
   functionInUse: 'ERR there are still connected workers or executing clients\r\n',
   /** Our own: gearmand drops the function and leaves its jobs behind. */
   functionHasJobs: 'ERR there are still jobs waiting\r\n',
+  noDeadJobs: 'ERR NO_DEAD_JOBS Dead+jobs+are+not+kept\r\n',
+  notRequeued: 'ERR NOT_REQUEUED There+is+a+job+with+its+unique+id,+or+no+room+for+more+jobs\r\n',
 } as const;
 
 export const OK = 'OK\r\n';

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import type { Priority } from '../../src/engine/job.ts';
+import { ATTEMPT_FAILURES, type AttemptFailure } from '../../src/engine/retry-policy.ts';
 import { type Limits, type Rules, UNIQUE_IDS, type WorkPacket } from './job-system.ts';
 
 /**
@@ -44,6 +45,8 @@ export type Command =
       readonly text: string;
     }
   | { readonly type: 'cancel'; readonly job: number }
+  | { readonly type: 'requeue-dead'; readonly job: number }
+  | { readonly type: 'delete-dead'; readonly job: number }
   | { readonly type: 'create-function'; readonly fn: string }
   | { readonly type: 'drop-function'; readonly fn: string }
   | { readonly type: 'max-queue'; readonly fn: string; readonly limits: Limits }
@@ -113,12 +116,23 @@ const commands = fc.oneof(
     inMs: fc.constantFrom(-1000, 0, 1000, 1000, 2000, 90_000),
   }),
   command(14, 'work', {
-    packet: fc.constantFrom<WorkPacket>('data', 'warning', 'status', 'complete', 'fail', 'exception'),
+    packet: fc.constantFrom<WorkPacket>(
+      'data',
+      'warning',
+      'status',
+      'complete',
+      'fail',
+      'fail',
+      'exception',
+      'release',
+    ),
     job,
     peer: fc.oneof({ weight: 6, arbitrary: fc.constant(undefined) }, peer),
     text: fc.nat({ max: 9 }).map(String),
   }),
   command(3, 'cancel', { job }),
+  command(2, 'requeue-dead', { job }),
+  command(1, 'delete-dead', { job }),
   command(1, 'create-function', { fn }),
   command(1, 'drop-function', { fn }),
   command(2, 'max-queue', { fn, limits: fc.tuple(limit, limit, limit) }),
@@ -141,6 +155,21 @@ const rules: fc.Arbitrary<Rules> = fc.record({
   maxFunctionsPerConnection: fc.constantFrom(100, 100, 2),
   maxJobs: fc.constantFrom(1000, 1000, 3),
   maxQueueBytes: fc.constantFrom(1_000_000, 1_000_000, 1500),
+  retry: fc.option(
+    fc.record({
+      attempts: fc.constantFrom(1, 2, 3),
+      delayMs: fc.constantFrom(0, 50, 1000),
+      on: fc.constantFrom<readonly AttemptFailure[]>(
+        ATTEMPT_FAILURES,
+        ATTEMPT_FAILURES,
+        ['fail'],
+        ['lost', 'exception'],
+      ),
+    }),
+    { nil: undefined },
+  ),
+  ttlMs: fc.constantFrom(undefined, undefined, 1000, 90_000),
+  maxDead: fc.constantFrom(undefined, 2, 100),
 });
 
 /** Any run of up to so many steps. */

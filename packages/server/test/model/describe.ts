@@ -99,6 +99,14 @@ export function handleOf(number: number): string {
   return HANDLE_PREFIX + number;
 }
 
+export function numberOf(handle: string): number {
+  return Number(handle.slice(HANDLE_PREFIX.length));
+}
+
+/** What the text of a release stands for: how long the job is to wait, and whether that was an attempt. */
+export const releaseMs = (text: string): number => Number(text) * 100;
+export const releaseCounts = (text: string): boolean => Number(text) % 2 === 1;
+
 function shorten(bytes: string): string {
   return bytes.length > 20 ? `<${bytes.length} bytes …${bytes.slice(-2)}>` : bytes;
 }

@@ -3,6 +3,7 @@ import type { GearmanFunction } from '../../src/engine/gearman-function.ts';
 import { HIGH, type Job, LOW, NORMAL } from '../../src/engine/job.ts';
 import { isEmptyPayload, payloadSizeBytes } from '../../src/engine/payload.ts';
 import type { Peer } from '../../src/engine/peer.ts';
+import { ATTEMPT_FAILURES } from '../../src/engine/retry-policy.ts';
 import type { Costs } from './job-system.ts';
 import type { RealSystem } from './real-system.ts';
 
@@ -31,6 +32,11 @@ export function findBroken({ engine, living }: RealSystem, costs: Costs): string
     );
     must(functions.includes(job.fn), 'belongs to a function that is known', handle);
     checkJob(engine, job, must);
+  }
+  const { dead } = engine.afterlife;
+  sizeBytes += dead?.sizeBytes ?? 0;
+  for (const { number } of dead?.values() ?? []) {
+    must(!jobs.some((job) => job.number === number), 'is not dead and alive', number);
   }
   must(engine.jobCount === jobs.length, 'every job can be reached');
   must(engine.sizeBytes === sizeBytes, 'memory is accounted for');
@@ -89,6 +95,10 @@ function checkJob(engine: Engine, job: Job, must: Must): void {
   must(watchers === job.watcherCount, 'has its clients counted', number);
   must(state !== 'cancelled' || watchers === 0, 'has no clients when cancelled', number);
   must(state !== 'delayed' || job.alarm !== undefined, 'has an alarm while delayed', number);
+  const { retry } = job.policy?.rules ?? {};
+  const countsAll = retry !== undefined && ATTEMPT_FAILURES.every((failure) => retry.on.includes(failure));
+  must(!countsAll || state === 'cancelled' || job.retries < retry.attempts, 'has an attempt left', number);
+  must(job.policy?.expiry === undefined || !isHeld, 'does not expire while it runs', number);
 }
 
 function checkFunction(fn: GearmanFunction, jobs: readonly Job[], must: Must): void {

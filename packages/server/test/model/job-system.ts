@@ -1,4 +1,5 @@
 import type { Priority } from '../../src/engine/job.ts';
+import type { AttemptFailure } from '../../src/engine/retry-policy.ts';
 import type { Fact } from './describe.ts';
 
 /** The rules that a run is played with. */
@@ -12,7 +13,23 @@ export interface Rules {
   readonly maxFunctionsPerConnection: number;
   readonly maxJobs: number;
   readonly maxQueueBytes: number;
+  /** For the jobs of the function `f`; the others are as without. */
+  readonly retry: RetryRule | undefined;
+  readonly ttlMs: number | undefined;
+  /** How many dead jobs are kept. */
+  readonly maxDead: number | undefined;
 }
+
+/** What another attempt follows on, and how long after; every delay is the same. */
+export interface RetryRule {
+  readonly attempts: number;
+  readonly delayMs: number;
+  readonly on: readonly AttemptFailure[];
+}
+
+/** Where retries are tried out. */
+export const RULED_FUNCTION = 'f';
+export const MAX_DEAD_AGE_MS = 200_000;
 
 /** What a submit says; payloads are byte strings here. */
 export interface SubmitRequest {
@@ -26,7 +43,7 @@ export interface SubmitRequest {
   readonly reducer: string | undefined;
 }
 
-export type WorkPacket = 'data' | 'warning' | 'status' | 'complete' | 'fail' | 'exception';
+export type WorkPacket = 'data' | 'warning' | 'status' | 'complete' | 'fail' | 'exception' | 'release';
 
 export type Limits = readonly [high: number, normal: number, low: number];
 
@@ -48,6 +65,8 @@ export interface JobSystem {
   submit(peer: number, request: SubmitRequest): string;
   work(peer: number, packet: WorkPacket, handle: string, text: string): string;
   cancel(handle: string): string;
+  requeueDead(handle: string): string;
+  deleteDead(handle: string): string;
   createFunction(name: string): string;
   dropFunction(name: string): string;
   setMaxQueue(name: string, limits: Limits): void;
@@ -71,6 +90,8 @@ export interface ModelClock {
 export interface Costs {
   readonly jobBytes: number;
   readonly watcherBytes: number;
+  /** What a dead job costs beside its texts and its payload. */
+  readonly deadBytes: number;
 }
 
 export const UNIQUE_IDS = ['', '-', 'a', 'b', 'x'.repeat(64), 'x'.repeat(65)] as const;

@@ -1,6 +1,13 @@
 import type { Priority } from '../../src/engine/job.ts';
 import { describeFunction, describeJob, describePeer, type Fact } from './describe.ts';
-import { type Costs, type Limits, type ModelClock, type SubmitRequest, UNIQUE_IDS } from './job-system.ts';
+import {
+  type Costs,
+  type Limits,
+  MAX_DEAD_AGE_MS,
+  type ModelClock,
+  type SubmitRequest,
+  UNIQUE_IDS,
+} from './job-system.ts';
 
 export interface Func {
   readonly name: string;
@@ -46,8 +53,22 @@ export interface Task {
   worker: Member | undefined;
   grabbedAt: number;
   timeoutAtMs: number | undefined;
+  /** When it may run if it is delayed, and what was decided when. */
+  dueAtMs: number;
+  dueSetAt: number;
+  expiresAtMs: number | undefined;
+  /** When it came: for one that was dead, the last time. */
+  readonly enteredAt: number;
   /** The newest first; a client that submitted twice is there twice. */
   clients: { readonly member: Member; readonly since: number }[];
+}
+
+/** A background job that failed for good. */
+export interface Dead {
+  readonly task: Task;
+  readonly reason: string;
+  readonly detail: string;
+  readonly diedAtMs: number;
 }
 
 export const PRIORITIES: readonly Priority[] = [0, 1, 2];
@@ -59,6 +80,8 @@ export class ModelState {
   members: Member[] = [];
   /** In the order of their submits. */
   tasks: Task[] = [];
+  /** In the order of their deaths. */
+  dead: Dead[] = [];
   #moment = 0;
 
   /** Counts whatever happens, to tell what was first. */
@@ -122,18 +145,28 @@ export class ModelState {
       .length;
   }
 
-  sizeBytes({ jobBytes, watcherBytes }: Costs): number {
+  sizeBytes({ jobBytes, watcherBytes, deadBytes }: Costs): number {
+    const ofDead = this.dead.reduce((sum, { task: { fn, request }, detail }) => {
+      const { workload, uniqueId } = request;
+      return sum + deadBytes + fn.name.length + workload.length + uniqueId.length + detail.length;
+    }, 0);
     return this.tasks.reduce(
       (sum, task) => sum + jobBytes + task.request.workload.length + watcherBytes * task.clients.length,
-      0,
+      ofDead,
     );
   }
 
   #nextDelayMs({ wallMs, monotonicMs }: ModelClock): number | undefined {
-    const delays = [
+    const onWallClock = [
+      ...this.tasks.filter((task) => task.state === 'delayed').map((task) => task.dueAtMs - wallMs),
       ...this.tasks
-        .filter((task) => task.state === 'delayed')
-        .map((task) => Math.min(task.request.runAtMs - wallMs, LONGEST_WALL_WAIT_MS)),
+        .filter((task) => task.state === 'delayed' || task.state === 'queued')
+        .map((task) => (task.expiresAtMs ?? Number.POSITIVE_INFINITY) - wallMs),
+      ...this.dead.slice(0, 1).map(({ diedAtMs }) => diedAtMs + MAX_DEAD_AGE_MS - wallMs),
+    ].filter(Number.isFinite);
+    const delays = [
+      // Moments end in .5 where the engine's clock does, so that waits are whole.
+      ...onWallClock.map((delay) => Math.min(Math.floor(delay), LONGEST_WALL_WAIT_MS)),
       ...this.tasks.filter((task) => task.state === 'running').map((task) => timeoutOf(task) - monotonicMs),
       ...this.functions.map((fn) => (fn.lookAtMs ?? Number.POSITIVE_INFINITY) - monotonicMs),
     ];
@@ -149,8 +182,17 @@ export class ModelState {
     facts.push('bytes', this.sizeBytes(costs), 'next in', this.#nextDelayMs(clock), 'by unique id');
     for (const id of UNIQUE_IDS) {
       const isFindable = id !== '' && id !== '-';
-      facts.push(isFindable ? living.findLast((task) => task.request.uniqueId === id)?.number : undefined);
+      const [newest] = living
+        .filter((task) => isFindable && task.request.uniqueId === id)
+        .sort((a, b) => b.enteredAt - a.enteredAt);
+      facts.push(newest?.number);
     }
+    facts.push(
+      'dead',
+      ...this.dead.flatMap(({ task, reason, detail }) => [
+        ...[task.number, task.fn.name, reason, detail, task.retries],
+      ]),
+    );
     for (const fn of this.functions) this.#describeFunction(facts, fn);
     for (const task of living) describeTask(facts, task);
     for (const member of this.members) this.#describeMember(facts, member);

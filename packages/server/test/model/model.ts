@@ -1,5 +1,16 @@
-import { describeAssignment, type Fact, handleOf } from './describe.ts';
-import type { Costs, JobSystem, Limits, ModelClock, Rules, SubmitRequest, WorkPacket } from './job-system.ts';
+import { describeAssignment, type Fact, handleOf, releaseCounts, releaseMs } from './describe.ts';
+import {
+  type Costs,
+  type JobSystem,
+  type Limits,
+  MAX_DEAD_AGE_MS,
+  type ModelClock,
+  type RetryRule,
+  RULED_FUNCTION,
+  type Rules,
+  type SubmitRequest,
+  type WorkPacket,
+} from './job-system.ts';
 import {
   type Ability,
   type Func,
@@ -108,11 +119,13 @@ export class Model implements JobSystem {
   grab(peer: number): string {
     const member = this.#member(peer);
     const wokenFor = this.#wakeUps.wakeUp(member);
+    this.#expire();
     const turn = this.#state.nextTurn(member);
     if (turn !== undefined) {
       const { ability, task } = turn;
       member.abilities = [...member.abilities.filter((each) => each !== ability), ability];
       task.state = 'running';
+      task.expiresAtMs = undefined;
       task.worker = member;
       task.grabbedAt = this.#state.now();
       const timeoutMs = newestAbility(member, task.fn)?.timeoutMs ?? 0;
@@ -162,6 +175,10 @@ export class Model implements JobSystem {
       worker: undefined,
       grabbedAt: 0,
       timeoutAtMs: undefined,
+      dueAtMs: runAtMs,
+      dueSetAt: this.#state.now(),
+      expiresAtMs: this.#expiryOf(fn, runAtMs),
+      enteredAt: this.#state.now(),
       clients: [],
     };
     this.#state.tasks.push(task);
@@ -178,6 +195,8 @@ export class Model implements JobSystem {
     );
     if (task === undefined) return 'not found';
     if (packet === 'status') [task.numerator, task.denominator] = [Number(text), 100];
+    if (packet === 'release') return this.#release(task, text);
+    if ((packet === 'fail' || packet === 'exception') && this.#retries(task, packet)) return 'done';
     const isEnd = packet === 'complete' || packet === 'fail' || packet === 'exception';
     for (const { member } of task.clients) {
       const isFailure = packet === 'fail' || (packet === 'exception' && !member.exceptions);
@@ -185,8 +204,59 @@ export class Model implements JobSystem {
     }
     if (!isEnd) return 'done';
     if (task.state === 'cancelled') this.#remove(task);
-    else this.#end(task, packet);
+    else
+      this.#end(task, packet, packet === 'complete' ? undefined : packet, packet === 'exception' ? text : '');
     return 'done';
+  }
+
+  #release(task: Task, text: string): string {
+    const attempts = this.#retryOf(task)?.attempts ?? Number.POSITIVE_INFINITY;
+    if (task.state === 'cancelled') {
+      this.#remove(task);
+      return 'done';
+    }
+    if (releaseCounts(text)) task.retries++;
+    if (isAbandoned(task)) {
+      this.#end(task, 'abandoned');
+    } else if (releaseCounts(text) && task.retries >= attempts) {
+      this.#failAll(task);
+      this.#end(task, 'retries-used-up', 'fail');
+    } else {
+      this.#putBack(task, 'released', releaseMs(text));
+    }
+    return 'done';
+  }
+
+  requeueDead(handle: string): string {
+    const dead = this.#state.dead.find(({ task }) => handleOf(task.number) === handle);
+    if (dead === undefined) return 'not dead';
+    const { request, fn: old } = dead.task;
+    const { maxJobs, maxQueueBytes } = this.#rules;
+    const sizeBytes = this.#state.sizeBytes(this.#costs) + request.workload.length;
+    if (this.#state.tasks.length >= maxJobs || sizeBytes > maxQueueBytes) return 'not dead';
+    // It may have been forgotten meanwhile; a dead job brings it back whatever the limits say.
+    const fn = this.#state.functions.find(({ name }) => name === old.name) ?? this.#makeFunction(old.name);
+    if (this.#state.living(fn).some((task) => haveSameKey(task.request, request))) return 'not dead';
+    this.#state.dead = this.#state.dead.filter((each) => each !== dead);
+    const task: Task = {
+      ...{ number: dead.task.number, fn, request, background: true, state: 'queued' },
+      ...{ place: ++this.#lastPlace, retries: 0, numerator: 0, denominator: 0, worker: undefined },
+      ...{ grabbedAt: 0, timeoutAtMs: undefined, dueAtMs: 0, dueSetAt: 0, clients: [] },
+      expiresAtMs: this.#expiryOf(fn, 0),
+      enteredAt: this.#state.now(),
+    };
+    this.#state.tasks.push(task);
+    this.#state.tasks.sort((a, b) => a.number - b.number);
+    this.#wakeUps.jobReady(fn);
+    this.#noteUse(fn);
+    this.#tell('queued', task);
+    return 'done';
+  }
+
+  deleteDead(handle: string): string {
+    const { dead } = this.#state;
+    this.#state.dead = dead.filter(({ task }) => handleOf(task.number) !== handle);
+    return this.#state.dead.length < dead.length ? 'done' : 'not dead';
   }
 
   cancel(handle: string): string {
@@ -241,12 +311,15 @@ export class Model implements JobSystem {
   advance(): void {
     const { wallMs, monotonicMs } = this.#clock;
     const starting = this.#state.tasks.filter(
-      (task) => task.state === 'delayed' && task.request.runAtMs <= wallMs,
+      (task) => task.state === 'delayed' && task.dueAtMs <= wallMs + 0.5,
     );
-    for (const task of starting.sort((a, b) => a.request.runAtMs - b.request.runAtMs)) {
+    for (const task of starting.sort((a, b) => a.dueAtMs - b.dueAtMs || a.dueSetAt - b.dueSetAt)) {
       task.state = 'queued';
+      if (task.retries > 0 || task.request.priority !== 1) task.place = this.#newPlace(task);
       this.#wakeUps.jobReady(task.fn);
     }
+    this.#expire();
+    this.#purge();
     const late = this.#state.tasks.filter(
       (task) => task.state === 'running' && timeoutOf(task) <= monotonicMs,
     );
@@ -285,6 +358,10 @@ export class Model implements JobSystem {
       if (longestIdle === undefined) return undefined;
       this.#forgetFunction(longestIdle);
     }
+    return this.#makeFunction(name);
+  }
+
+  #makeFunction(name: string): Func {
     const fn: Func = {
       name,
       limits: [0, 0, 0],
@@ -313,10 +390,78 @@ export class Model implements JobSystem {
 
   // Jobs
 
-  #end(task: Task, how: string): void {
+  #end(task: Task, how: string, reason?: string, detail = ''): void {
     this.#remove(task);
-    this.#tell('ended', task, how);
+    const isKept = reason !== undefined && task.background && this.#rules.maxDead !== undefined;
+    this.#tell('ended', task, isKept ? `${how} dead` : how);
+    if (isKept) {
+      if (how === 'fail' || how === 'exception') task.retries++;
+      this.#state.dead.push({ task, reason, detail, diedAtMs: this.#clock.wallMs + 0.5 });
+      this.#purge();
+    }
     this.#noteUse(task.fn);
+  }
+
+  #purge(): void {
+    const oldest = this.#clock.wallMs + 0.5 - MAX_DEAD_AGE_MS;
+    const { dead } = this.#state;
+    // The clock may have gone back, so that the oldest is not the first to go.
+    while (
+      dead.length > (this.#rules.maxDead ?? 0) ||
+      (dead[0]?.diedAtMs ?? Number.POSITIVE_INFINITY) <= oldest
+    )
+      dead.shift();
+  }
+
+  #expire(): void {
+    const now = this.#clock.wallMs + 0.5;
+    const late = this.#state.tasks.filter(
+      ({ state, expiresAtMs }) =>
+        (state === 'queued' || state === 'delayed') && (expiresAtMs ?? now + 1) <= now,
+    );
+    for (const task of late.sort(
+      (a, b) => (a.expiresAtMs ?? 0) - (b.expiresAtMs ?? 0) || a.enteredAt - b.enteredAt,
+    )) {
+      this.#failAll(task);
+      this.#end(task, 'expired', 'expired');
+    }
+  }
+
+  #expiryOf(fn: Func, runAtMs: number): number | undefined {
+    const { ttlMs } = this.#rules;
+    if (ttlMs === undefined || fn.name !== RULED_FUNCTION) return undefined;
+    return (runAtMs > this.#clock.wallMs ? runAtMs : this.#clock.wallMs + 0.5) + ttlMs;
+  }
+
+  #retryOf({ fn }: Task): RetryRule | undefined {
+    return fn.name === RULED_FUNCTION ? this.#rules.retry : undefined;
+  }
+
+  /** A worker has failed at a job: does it run again? */
+  #retries(task: Task, failure: 'fail' | 'exception'): boolean {
+    const rule = this.#retryOf(task);
+    if (task.state === 'cancelled' || rule === undefined || !rule.on.includes(failure)) return false;
+    if (isAbandoned(task) || (task.worker?.streaming === true && !task.background)) return false;
+    if (task.retries + 1 >= rule.attempts) return false;
+    task.retries++;
+    this.#putBack(task, failure, rule.delayMs);
+    return true;
+  }
+
+  #putBack(task: Task, reason: string, delayMs: number): void {
+    task.worker = undefined;
+    task.numerator = 0;
+    task.denominator = 0;
+    task.state = delayMs > 0 ? 'delayed' : 'queued';
+    task.dueAtMs = this.#clock.wallMs + 0.5 + delayMs;
+    task.dueSetAt = this.#state.now();
+    if (delayMs === 0) task.place = this.#newPlace(task);
+    this.#tell('requeued', task, `${reason} ${delayMs}`);
+    if (delayMs === 0) this.#wakeUps.jobReady(task.fn);
+  }
+
+  #newPlace({ retries }: Task): number {
+    return this.#rules.requeue === 'head' && retries > 0 ? --this.#firstPlace : ++this.#lastPlace;
   }
 
   #remove(task: Task): void {
@@ -329,23 +474,20 @@ export class Model implements JobSystem {
       return;
     }
     task.retries++;
-    const { jobRetries, requeue } = this.#rules;
+    const { jobRetries } = this.#rules;
+    const rule = this.#retryOf(task);
+    const isRuled = rule?.on.includes(reason === 'timeout' ? 'timeout' : 'lost') === true;
+    const most = isRuled ? rule.attempts : jobRetries;
     if (isAbandoned(task)) {
       this.#end(task, 'abandoned');
     } else if (task.worker?.streaming === true && !task.background) {
       this.#failAll(task);
       this.#end(task, 'stream-broken');
-    } else if (jobRetries >= 0 && task.retries >= jobRetries) {
+    } else if (most >= 0 && task.retries >= most) {
       this.#failAll(task);
-      this.#end(task, 'retries-used-up');
+      this.#end(task, 'retries-used-up', reason);
     } else {
-      task.state = 'queued';
-      task.worker = undefined;
-      task.numerator = 0;
-      task.denominator = 0;
-      task.place = requeue === 'head' ? --this.#firstPlace : ++this.#lastPlace;
-      this.#tell('requeued', task, reason);
-      this.#wakeUps.jobReady(task.fn);
+      this.#putBack(task, reason, isRuled ? rule.delayMs : 0);
     }
   }
 

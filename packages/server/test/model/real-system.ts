@@ -1,6 +1,8 @@
+import type { DeadJob } from '../../src/engine/dead-set.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import type { GearmanFunction } from '../../src/engine/gearman-function.ts';
 import { HIGH, type Job, LOW, NORMAL } from '../../src/engine/job.ts';
+import type { JobRules } from '../../src/engine/job-policy.ts';
 import { payloadBytes } from '../../src/engine/payload.ts';
 import type { Peer, PeerPort } from '../../src/engine/peer.ts';
 import {
@@ -10,11 +12,16 @@ import {
   describePeer,
   type Fact,
   HANDLE_PREFIX,
+  numberOf,
+  releaseCounts,
+  releaseMs,
 } from './describe.ts';
 import {
   type JobSystem,
   type Limits,
+  MAX_DEAD_AGE_MS,
   type ModelClock,
+  RULED_FUNCTION,
   type Rules,
   type SubmitRequest,
   UNIQUE_IDS,
@@ -32,22 +39,35 @@ export class RealSystem implements JobSystem {
   #ticks = 0;
 
   constructor(rules: Rules, clock: ModelClock) {
+    const { retry, ttlMs, maxDead } = rules;
+    const backoff = { type: 'fixed', factor: 1, maxMs: 1e6, jitter: 0 } as const;
+    const ruled: JobRules = {
+      ttlMs,
+      retry: retry && { ...retry, backoff: { ...backoff, delayMs: retry.delayMs } },
+    };
     this.engine = new Engine({
       ...rules,
       ...{ maxSchedules: 10, maxScheduleBytes: 1000 },
+      rulesOf: (name) => (name === RULED_FUNCTION ? ruled : undefined),
+      dead: maxDead === undefined ? undefined : { max: maxDead, maxAgeMs: MAX_DEAD_AGE_MS, maxBytes: 1e6 },
       handlePrefix: HANDLE_PREFIX,
       clock: {
+        // Half a millisecond ahead, so that what is due at a millisecond is due in all of it.
         // Whichever of two alarms of one millisecond goes off first is right. So that the model need not follow, no two
         // are of one moment: what was decided first comes first.
         monotonicMs: () => clock.monotonicMs + this.#tick(),
-        now: () => clock.wallMs + 0.5,
+        now: () => clock.wallMs + 0.5 + this.#tick(),
       },
       observer: {
         jobQueued: (job) => this.#told.push(`job ${this.engine.handleOf(job)} queued `),
         jobAssigned: (job, worker) =>
           this.#told.push(`job ${this.engine.handleOf(job)} assigned ${worker.id}`),
-        jobRequeued: (job, reason) => this.#told.push(`job ${this.engine.handleOf(job)} requeued ${reason}`),
-        jobEnded: (job, how) => this.#told.push(`job ${this.engine.handleOf(job)} ended ${how}`),
+        jobRequeued: (job, reason, delayMs) =>
+          this.#told.push(`job ${this.engine.handleOf(job)} requeued ${reason} ${delayMs}`),
+        jobEnded: (job, how, fate) =>
+          this.#told.push(
+            `job ${this.engine.handleOf(job)} ended ${how}${fate === undefined ? '' : ` ${fate}`}`,
+          ),
         functionCreated: (name) => this.#told.push(`function ${name} created`),
         functionDropped: (name) => this.#told.push(`function ${name} dropped`),
       },
@@ -123,6 +143,14 @@ export class RealSystem implements JobSystem {
     return this.engine.cancel(handle) ? 'done' : 'unknown';
   }
 
+  requeueDead(handle: string): string {
+    return this.engine.afterlife.requeue(numberOf(handle), undefined) ? 'done' : 'not dead';
+  }
+
+  deleteDead(handle: string): string {
+    return this.engine.afterlife.delete(numberOf(handle)) ? 'done' : 'not dead';
+  }
+
   createFunction(name: string): string {
     return this.engine.createFunction(name) ? 'done' : 'refused';
   }
@@ -155,8 +183,9 @@ export class RealSystem implements JobSystem {
     const delayMs = engine.nextDelayMs();
     const facts: Fact[] = ['jobs', engine.jobCount, 'running', engine.runningCount];
     facts.push('asleep', engine.sleeperCount, 'bytes', engine.sizeBytes);
-    facts.push('next in', delayMs === undefined ? undefined : Math.round(delayMs), 'by unique id');
+    facts.push('next in', delayMs === undefined ? undefined : Math.round(delayMs + 0.25), 'by unique id');
     for (const uniqueId of UNIQUE_IDS) facts.push(engine.findUnique(uniqueId)?.number);
+    facts.push('dead', ...[...(engine.afterlife.dead?.values() ?? [])].flatMap(describeDead));
     for (const fn of engine.functions()) describeFn(facts, fn);
     this.living = Array.from(engine.jobs());
     for (const job of this.living) describe(facts, job);
@@ -184,6 +213,8 @@ export class RealSystem implements JobSystem {
         return this.engine.reports.fail(peer, handle);
       case 'exception':
         return this.engine.reports.exception(peer, handle, Buffer.from(text));
+      case 'release':
+        return this.engine.reports.release(peer, handle, releaseMs(text), releaseCounts(text));
     }
   }
 
@@ -209,6 +240,10 @@ export class RealSystem implements JobSystem {
     return this.#ticks;
   }
 }
+
+const describeDead = ({ number, functionName, reason, detail, attempts }: DeadJob): Fact[] => [
+  ...[number, functionName, reason, detail, attempts],
+];
 
 function describeFn(facts: Fact[], fn: GearmanFunction): void {
   const sleepers: number[] = [];

@@ -1,5 +1,5 @@
 import type { Command, Scenario } from './commands.ts';
-import { linesOf } from './describe.ts';
+import { handleOf, linesOf } from './describe.ts';
 import { findBroken, findLeftOver } from './invariants.ts';
 import type { Costs, JobSystem, ModelClock, Rules } from './job-system.ts';
 import { Model } from './model.ts';
@@ -13,7 +13,8 @@ export interface Tally {
   readonly met: Map<string, number>;
 }
 
-const START: ModelClock = { wallMs: 1_700_000_000_000, monotonicMs: 0 };
+// So early that the smallest steps of the engine's clock in a run are not lost in rounding.
+const START: ModelClock = { wallMs: 1_000_000_000, monotonicMs: 0 };
 const FUNCTIONS = ['f', 'g', 'h'] as const;
 const TEN_MINUTES_MS = 600_000;
 
@@ -39,6 +40,9 @@ export function measureCosts(): Costs {
     maxFunctionsPerConnection: 10,
     maxJobs: 1000,
     maxQueueBytes: 1_000_000,
+    retry: undefined,
+    ttlMs: undefined,
+    maxDead: 1,
   };
   const system = new RealSystem(rules, { ...START });
   const submission = { functionName: 'f', uniqueId: '', workload: '', priority: 1, runAtMs: 0 } as const;
@@ -46,7 +50,12 @@ export function measureCosts(): Costs {
   system.submit(peer, { ...submission, background: true, reducer: undefined });
   const jobBytes = system.engine.sizeBytes;
   system.submit(peer, { ...submission, background: false, reducer: undefined });
-  return { jobBytes, watcherBytes: system.engine.sizeBytes - 2 * jobBytes };
+  const watcherBytes = system.engine.sizeBytes - 2 * jobBytes;
+  system.canDo(peer, 'f', 0);
+  system.grab(peer);
+  system.work(peer, 'fail', handleOf(1), '');
+  const deadBytes = system.engine.sizeBytes - jobBytes - watcherBytes - submission.functionName.length;
+  return { jobBytes, watcherBytes, deadBytes };
 }
 
 class Run {
@@ -162,6 +171,12 @@ class Run {
       case 'cancel': {
         const handle = pick(this.#handles, command.job) ?? 'H:1';
         return (system) => system.cancel(handle);
+      }
+      case 'requeue-dead':
+      case 'delete-dead': {
+        const handle = pick(this.#handles, command.job) ?? 'H:1';
+        return (system) =>
+          command.type === 'requeue-dead' ? system.requeueDead(handle) : system.deleteDead(handle);
       }
       case 'work': {
         // Number 0 is the job that was grabbed last.

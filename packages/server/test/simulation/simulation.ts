@@ -1,43 +1,20 @@
 import type { JobStore } from '@gearman/server';
+import type { Fate } from '../../src/engine/afterlife.ts';
 import { Engine } from '../../src/engine/engine.ts';
-import type { Job, Priority } from '../../src/engine/job.ts';
+import type { Job } from '../../src/engine/job.ts';
 import { type Commit, Ledger, type LedgerBatch } from '../../src/engine/ledger.ts';
-import type { Peer, PeerPort } from '../../src/engine/peer.ts';
+import type { Peer } from '../../src/engine/peer.ts';
 import { makeHandlePrefix } from '../../src/handle-prefix.ts';
 import { HandleNumbers } from '../../src/store/handle-numbers.ts';
 import { MemoryPlace } from '../support/memory-store.ts';
 import { StillClock } from '../unit/world.ts';
 import { PlannedRuns } from './planned-runs.ts';
-
-const FUNCTIONS = ['resize', 'mail'];
-const PRIORITIES: readonly Priority[] = [0, 1, 2];
-const FULL = new Error('the disk is full');
-const SILENT: PeerPort = {
-  noop() {},
-  data() {},
-  warning() {},
-  status() {},
-  complete() {},
-  fail() {},
-  exception() {},
-  settled() {},
-};
+import { ATTEMPTS, FULL, FUNCTIONS, LETTERS, PRIORITIES, RULES, randomFrom, SILENT } from './setting.ts';
 
 /** A background submit and what its client knows. */
 interface Submit {
   readonly number: number;
   answer: 'none' | 'stored' | 'refused';
-}
-
-/** Random numbers from 0 to 1 that a seed gives again (mulberry32). */
-export function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 0x1_0000_0000;
-  };
 }
 
 /**
@@ -62,9 +39,22 @@ export class Simulation {
   readonly #over = new Set<number>();
   readonly #overForGood = new Set<number>();
   readonly #planned = new PlannedRuns((problem) => this.#complain(problem));
+  /** From jobs that failed for good to those that they went on as. */
+  readonly #letters = new Map<number, number>();
   readonly #lastInOrder = new Map<string, number>();
   /** How often things happened, so that a test can see that they did. */
-  readonly counts = { stored: 0, refused: 0, crashes: 0, restored: 0, ran: 0, planned: 0 };
+  readonly counts = {
+    stored: 0,
+    refused: 0,
+    crashes: 0,
+    restored: 0,
+    ran: 0,
+    planned: 0,
+    retried: 0,
+    died: 0,
+    moved: 0,
+    revived: 0,
+  };
 
   constructor(seed: number) {
     this.#random = randomFrom(seed);
@@ -86,6 +76,7 @@ export class Simulation {
     else if (dice < 0.7) this.#report();
     else if (dice < 0.73) this.#leave();
     else if (dice < 0.75) this.#cancel();
+    else if (dice < 0.77) this.#lookAfterDead();
     else if (dice < 0.795) this.#pass(this.#random() * 3000);
     else if (dice < 0.8) this.#setClock();
     else if (dice < 0.99) this.#commit();
@@ -99,16 +90,23 @@ export class Simulation {
     const observer = {
       jobQueued: () => {},
       jobAssigned: () => {},
-      jobRequeued: (job: Job) => void this.#touched.add(job.number),
-      jobEnded: (job: Job) => {
+      jobRequeued: (job: Job, _: string, delayMs: number) => {
+        this.#touched.add(job.number);
+        if (delayMs > 0) this.counts.retried++;
+      },
+      jobEnded: (job: Job, _: string, fate: Fate | undefined) => {
         this.#over.add(job.number);
         this.#touched.add(job.number);
+        if (fate === 'dead') this.counts.died++;
+        this.#letters.delete(job.number);
+        if (fate === 'moved') this.#moved(job);
       },
       functionCreated: () => {},
       functionDropped: () => {},
     };
     const engine = new Engine({
-      ...{ clock: this.#clock, handlePrefix: 'H:none:0-', ledger, observer },
+      ...{ clock: this.#clock, handlePrefix: 'H:none:0-', ledger, observer, random: this.#random },
+      ...{ rulesOf: (name: string) => RULES[name], dead: { max: 1000, maxBytes: 1e6, maxAgeMs: 1e9 } },
       ...{ jobRetries: 3, requeue: 'tail', workerWakeup: 'auto', wakeupLookMs: 100, noWorker: 'queue' },
       ...{ maxFunctions: 10, maxFunctionsPerConnection: 10, maxJobs: 1000, maxQueueBytes: 1e6 },
       ...{ maxSchedules: 3, maxScheduleBytes: 100, timeZone: 'UTC' },
@@ -117,7 +115,7 @@ export class Simulation {
     for (const [key, value] of settings) engine.restoreSetting(key, value);
     for (const job of [...jobs.values()].sort((a, b) => a.number - b.number)) engine.restore(job);
     this.counts.restored += jobs.size;
-    if (engine.jobCount !== jobs.size) this.#complain('a restart lost jobs');
+    if (engine.jobCount + deadCount(engine) !== jobs.size) this.#complain('a restart lost jobs');
     const numbers = new HandleNumbers(engine, ledger);
     const content: Awaited<ReturnType<JobStore['open']>> = { jobs: none(), settings, lastNumber };
     numbers.adopt(content, makeHandlePrefix('H:sim', this.#clock.now()));
@@ -135,8 +133,14 @@ export class Simulation {
     if (this.#underWay !== undefined && this.#random() < 0.5) this.#apply(this.#underWay, undefined);
     this.#underWay = undefined;
     for (const { number, answer } of this.#submits) this.#checkPromise(number, answer);
+    for (const [job, letter] of this.#letters) {
+      const { jobs } = this.#place;
+      if (!jobs.has(job) && !jobs.has(letter) && !this.#over.has(letter))
+        this.#complain(`${job} went on as ${letter} and was lost`);
+    }
     // What is over and not recorded runs once more.
-    for (const number of this.#place.jobs.keys()) this.#over.delete(number);
+    for (const { number, state } of this.#place.jobs.values())
+      if (state !== 'dead') this.#over.delete(number);
     this.#submits = this.#submits.filter(({ answer }) => answer === 'stored');
     this.#planned.crash(this.#place.settings);
     [this.#engine, this.#ledger] = this.#boot();
@@ -232,6 +236,8 @@ export class Simulation {
     const job = this.#engine.grab(this.#one(this.#workers));
     if (job === undefined) return;
     const { number, background, fn, priority } = job;
+    if (fn.name === 'mail' && job.retries >= ATTEMPTS) this.#complain(`${number} has too many attempts`);
+    if (this.#engine.afterlife.dead?.get(number) !== undefined) this.#complain(`${number} is dead and runs`);
     if (this.#overForGood.has(number)) this.#complain(`${number} is over for good and ran again`);
     if (background && this.#bornBackground.has(number) && !this.#place.jobs.has(number))
       this.#complain(`${number} ran before it was durable`);
@@ -247,8 +253,38 @@ export class Simulation {
     if (job === undefined) return;
     const handle = this.#engine.handleOf(job);
     this.counts.ran++;
-    if (this.#random() < 0.8) this.#engine.reports.complete(worker, handle, Buffer.alloc(0));
-    else this.#engine.reports.fail(worker, handle);
+    const dice = this.#random();
+    if (dice < 0.6) this.#engine.reports.complete(worker, handle, Buffer.alloc(0));
+    else if (dice < 0.75) this.#engine.reports.fail(worker, handle);
+    else if (dice < 0.9) this.#engine.reports.exception(worker, handle, Buffer.from('why'));
+    else this.#engine.reports.release(worker, handle, this.#random() * 1000, this.#random() < 0.5);
+  }
+
+  #moved({ number, commit }: Job): void {
+    this.counts.moved++;
+    const letter = this.#engine.lastNumber + 1;
+    // Of one that is not stored yet nobody was told that it is kept.
+    if (commit === 'stored') this.#letters.set(number, letter);
+    this.#touched.add(letter);
+  }
+
+  /** An administrator lets one dead job live again, or go. */
+  #lookAfterDead(): void {
+    const dead = [...(this.#engine.afterlife.dead?.values() ?? [])];
+    if (dead.length > 0) this.#endDeath(this.#one(dead).number, this.#random() < 0.3);
+  }
+
+  #endDeath(number: number, mustGo = false): void {
+    const { afterlife } = this.#engine;
+    this.#letters.delete(number);
+    if (!mustGo && afterlife.requeue(number, this.#place.jobs.get(number)?.payload)) {
+      this.counts.revived++;
+      this.#over.delete(number);
+    } else {
+      // Another job has its unique id, or nobody wants it any more.
+      afterlife.delete(number);
+      this.#over.add(number);
+    }
   }
 
   #leave(): void {
@@ -312,10 +348,21 @@ export class Simulation {
       const stored = job.commit === 'stored' ? this.#place.jobs.get(job.number)?.attempts : job.retries;
       if (stored !== job.retries) this.#complain(`${job.number} has ${stored} attempts, not ${job.retries}`);
     }
+    for (const { number, attempts } of this.#engine.afterlife.dead?.values() ?? []) {
+      const stored = this.#place.jobs.get(number);
+      if (stored?.state !== 'dead' || stored.attempts !== attempts)
+        this.#complain(`${number} is not stored as dead`);
+    }
     for (const peer of [...this.#clients, ...this.#workers]) this.#engine.disconnect(peer);
     this.#workers = [this.#newWorker(this.#engine)];
-    this.#pass(10_000);
-    while (this.#underWay !== undefined || this.#ledger.hasWork || this.#engine.jobCount > 0) {
+    // Longer than the clock may have gone back.
+    this.#pass(60_000);
+    while (
+      this.#underWay !== undefined ||
+      this.#ledger.hasWork ||
+      this.#engine.jobCount + deadCount(this.#engine) > 0
+    ) {
+      for (const { number } of [...(this.#engine.afterlife.dead?.values() ?? [])]) this.#endDeath(number);
       const before = this.#engine.jobCount + Number(this.#ledger.hasWork);
       const taken = this.#underWay ?? this.#ledger.take();
       this.#underWay = undefined;
@@ -361,7 +408,7 @@ export class Simulation {
 
   #newWorker(engine: Engine): Peer {
     const peer = this.#newClient(engine);
-    for (const name of FUNCTIONS) engine.canDo(peer, name, 2000);
+    for (const name of [...FUNCTIONS, LETTERS]) engine.canDo(peer, name, 2000);
     return peer;
   }
 
@@ -370,6 +417,10 @@ export class Simulation {
     if (one === undefined) throw new Error('there is none');
     return one;
   }
+}
+
+function deadCount({ afterlife }: Engine): number {
+  return afterlife.dead?.size ?? 0;
 }
 
 async function* none(): AsyncGenerator<never, void, undefined> {}

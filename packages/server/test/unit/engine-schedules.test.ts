@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { EngineOptions } from '../../src/engine/engine.ts';
+import type { EngineOptions } from '../../src/engine/engine-options.ts';
 import type { Job } from '../../src/engine/job.ts';
 import { keepPayload, payloadBytes } from '../../src/engine/payload.ts';
 import { Schedule } from '../../src/engine/schedule.ts';

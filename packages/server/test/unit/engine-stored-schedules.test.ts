@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { EngineOptions } from '../../src/engine/engine.ts';
+import type { EngineOptions } from '../../src/engine/engine-options.ts';
 import { Ledger, type LedgerBatch } from '../../src/engine/ledger.ts';
 import { keepPayload } from '../../src/engine/payload.ts';
 import { Schedule } from '../../src/engine/schedule.ts';

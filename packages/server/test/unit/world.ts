@@ -1,6 +1,8 @@
 import { latin1Slice } from '@gearman/protocol';
-import { Engine, type EngineOptions } from '../../src/engine/engine.ts';
+import { Engine } from '../../src/engine/engine.ts';
+import type { EngineOptions } from '../../src/engine/engine-options.ts';
 import { HIGH, Job, LOW, NORMAL, type Priority } from '../../src/engine/job.ts';
+import type { OwnRules } from '../../src/engine/job-policy.ts';
 import type { EngineClock } from '../../src/engine/job-timers.ts';
 import { payloadBytes } from '../../src/engine/payload.ts';
 import type { Peer, PeerPort } from '../../src/engine/peer.ts';
@@ -29,6 +31,8 @@ export interface SubmitWish {
   /** Not before this many seconds from now. */
   readonly inSeconds?: number;
   readonly reducer?: string;
+  /** What it says beyond the protocol. */
+  readonly rules?: OwnRules;
 }
 
 /** A connection that writes down what it is told, one short line each. */
@@ -94,6 +98,7 @@ export class TestPeer implements PeerPort {
       background: wish.background ?? inSeconds !== undefined,
       runAtMs: inSeconds === undefined ? 0 : this.#world.clock.wallMs + inSeconds * 1000,
       reducer: wish.reducer,
+      rules: wish.rules,
     });
     return job instanceof Job ? job.number : job;
   }
@@ -167,6 +172,10 @@ export class TestPeer implements PeerPort {
 
   throwException(job: number, data = ''): boolean {
     return this.#world.engine.reports.exception(this.peer, this.#world.handle(job), Buffer.from(data));
+  }
+
+  release(job: number, delayMs: number, counts: boolean): boolean {
+    return this.#world.engine.reports.release(this.peer, this.#world.handle(job), delayMs, counts);
   }
 
   disconnect(): void {
