@@ -1,5 +1,9 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createAdmin } from '@gearman/admin';
 import { createClient } from '@gearman/client';
-import type { ServerOptions } from '@gearman/server';
+import { createServer, type ServerOptions } from '@gearman/server';
 import { shouldTestGearmand, startGearmand, startOurServer, type TestServer } from '@gearman/testing';
 import { createWorker, NonRetryableError, type WorkerJob } from '@gearman/worker';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -114,6 +118,43 @@ test('ttlMs, deadline and delayMs: a job that does not begin in time fails', asy
   await worker.start();
   expect((await delayed).toString()).toBe('done');
   expect(performance.now() - started).toBeGreaterThan(55);
+});
+
+test('large payloads that are spooled are tried again, die, live again and go on elsewhere whole', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'gearman-retries-'));
+  onTestFinished(() => rm(directory, { recursive: true }));
+  const payload = 'x'.repeat(300_000);
+  const sizes: string[] = [];
+  const server = await createServer({
+    spool: { directory, thresholdBytes: 65_536 },
+    functions: { g: { deadLetterTo: 'letters' } },
+    dead: {},
+  }).listen({ port: 0 });
+  onTestFinished(() => server.close());
+  const worker = createWorker({ servers: server.address, attempts: true });
+  onTestFinished(async () => void (await worker.stop()));
+  const note: Handler = (job) => {
+    sizes.push(`${job.functionName} ${job.payload.length} ${job.attempt}`);
+    throw new Error('no');
+  };
+  for (const name of ['f', 'g']) worker.register(name, note);
+  worker.register('letters', (job) => `${sizes.push(`letters ${job.payload.length}`)}`);
+  await worker.start();
+  const client = createClient({ servers: server.address });
+  onTestFinished(() => client.close());
+  const admin = createAdmin({ servers: server.address });
+  onTestFinished(() => admin.close());
+  await client.submitBackground('f', payload, { serverRetry: { attempts: 2, backoff: AT_ONCE } });
+  await expect.poll(() => server.stats.deadJobs).toBe(1);
+  await admin.dead.requeue('all');
+  await expect.poll(() => sizes.length).toBe(4);
+  expect(sizes).toEqual(['f 300000 1', 'f 300000 2', 'f 300000 1', 'f 300000 2']);
+  await expect.poll(() => server.stats.deadJobs).toBe(1);
+  await client.submitBackground('g', payload);
+  await expect.poll(() => sizes.slice(4)).toEqual(['g 300000 1', 'letters 300000']);
+  await admin.dead.delete('all');
+  // Of the payloads nothing is left; the lock is the server's.
+  await expect.poll(() => readdir(directory)).toEqual(['lock']);
 });
 
 describe('a worker with the option attempts', () => {

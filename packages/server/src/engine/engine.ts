@@ -13,7 +13,6 @@ import { JobSource } from './job-source.ts';
 import { JobTable } from './job-table.ts';
 import { JobTimers } from './job-timers.ts';
 import type { Ledger, LedgerBatch } from './ledger.ts';
-import type { EngineObserver } from './observer.ts';
 import { storedPayload } from './payload.ts';
 import { Peer, type PeerPort } from './peer.ts';
 import { Registrations } from './registrations.ts';
@@ -31,7 +30,7 @@ const MAX_CLIENT_ID_BYTES = 127;
 /**
  * The job system: submit, grab, progress, finish, cancel, lose a worker, time passes.
  *
- * Commands in, effects out through {@link PeerPort} and {@link EngineObserver}. No socket, no packet, no timer and no
+ * Commands in, effects out through {@link PeerPort} and `EngineObserver`. No socket, no packet, no timer and no
  * promise: whoever owns it calls {@link advance} after {@link nextDelayMs}.
  */
 export class Engine {
