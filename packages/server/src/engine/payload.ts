@@ -16,14 +16,25 @@ const LARGEST_STRING_BYTES = 1024;
 const LARGEST_PLAIN_KEY_BYTES = 64;
 /** What a {@link PayloadFile} takes in memory, about. */
 const FILE_BYTES = 512;
+/** What may stand in the memory of a payload beside it: the other arguments of its packet. */
+const MOST_BESIDE_BYTES = 1024;
 const NO_BYTES = new Uint8Array(0);
 
-/** Copies bytes out of a buffer that will be reused. */
+/** Copies bytes out of a buffer that will be reused, or is much larger. */
 export function keepPayload(bytes: Uint8Array): HeldPayload {
   if (bytes.length <= LARGEST_STRING_BYTES) return latin1Slice(bytes, 0, bytes.length);
+  if (hasOwnMemory(bytes)) return bytes;
   const copy = Buffer.allocUnsafeSlow(bytes.length);
   copy.set(bytes);
   return copy;
+}
+
+/**
+ * A packet that came in pieces was put together by the parser, in memory for itself and of its size: a plain array, where
+ * what comes from a socket, and what programs hand over within a process, are Buffers.
+ */
+function hasOwnMemory(bytes: Uint8Array): boolean {
+  return !Buffer.isBuffer(bytes) && bytes.buffer.byteLength - bytes.length <= MOST_BESIDE_BYTES;
 }
 
 /** The payload of a job that comes from a store. */
