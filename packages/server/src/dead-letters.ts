@@ -37,10 +37,9 @@ export class DeadLetters {
     let done = 0;
     for (let from = 0; from < numbers.length; from += FETCH_AT_ONCE) {
       const some = numbers.slice(from, from + FETCH_AT_ONCE);
-      const payloads = await Promise.all(some.map(async (number) => this.#store?.payload(number)));
-      some.forEach((number, i) => {
-        if (this.#engine.afterlife.requeue(number, payloads[i])) done++;
-      });
+      const stored = (await this.#store?.read(some)) ?? [];
+      const payloads = new Map(stored.map(({ number, payload }) => [number, payload]));
+      for (const number of some) if (this.#engine.afterlife.requeue(number, payloads.get(number))) done++;
     }
     return { found: numbers.length, done };
   }

@@ -121,11 +121,20 @@ export interface ServerLimits {
    */
   readonly maxJobs?: number | undefined;
   /**
-   * Memory of all jobs together, in bytes. Submits past it get ERROR `QUEUE_ERROR`.
+   * What all jobs together would take in memory, in bytes: payloads, and about 320 for each. Submits past it get ERROR
+   * `QUEUE_ERROR`. With a store it may be larger than `maxMemoryBytes`.
+   *
+   * @defaultValue half of Node's heap limit; with a store none: its disk and `maxJobs` are the limit
+   */
+  readonly maxQueueBytes?: number | undefined;
+  /**
+   * What jobs may take in memory, in bytes; only with a store. When they take nearly that much, the store keeps those
+   * background jobs whose turn is far away, and of each about 60 bytes are left, or 90 with a unique id; they come back when
+   * their turn comes near. Submits for which that is not enough get ERROR `QUEUE_ERROR`.
    *
    * @defaultValue half of Node's heap limit
    */
-  readonly maxQueueBytes?: number | undefined;
+  readonly maxMemoryBytes?: number | undefined;
   /**
    * Schedules, which submit jobs again and again. Further ones get ERROR `QUEUE_ERROR`.
    *
@@ -382,7 +391,12 @@ const milliseconds = z.number().min(0);
 const port = z.int().min(0).max(65_535);
 const host = z.string().min(1);
 
-const limitsSchema: z.ZodType<CheckedLimits, ServerLimits> = z.strictObject({
+/** Before it is known whether there is a store. */
+type GivenLimits = Omit<CheckedLimits, 'maxQueueBytes' | 'maxMemoryBytes'> &
+  Pick<ServerLimits, 'maxQueueBytes' | 'maxMemoryBytes'>;
+type GivenOptions = Omit<CheckedOptions, 'limits'> & { readonly limits: GivenLimits };
+
+const limitsSchema: z.ZodType<GivenLimits, ServerLimits> = z.strictObject({
   maxPacketBytes: count.default(64 * MIB),
   maxLineBytes: count.default(8191),
   maxConnections: count.default(65_536),
@@ -390,7 +404,8 @@ const limitsSchema: z.ZodType<CheckedLimits, ServerLimits> = z.strictObject({
   maxFunctions: count.default(65_536),
   maxFunctionsPerConnection: count.default(4096),
   maxJobs: count.default(10_000_000),
-  maxQueueBytes: count.default(() => Math.floor(getHeapStatistics().heap_size_limit / 2)),
+  maxQueueBytes: count.optional(),
+  maxMemoryBytes: count.optional(),
   maxSchedules: count.default(10_000),
   maxScheduleBytes: count.default(64 * 1024),
   maxInputBytes: count.default(128 * MIB),
@@ -407,7 +422,7 @@ const limitsSchema: z.ZodType<CheckedLimits, ServerLimits> = z.strictObject({
   storeTimeoutMs: milliseconds.default(4000),
 });
 
-const optionsSchema: z.ZodType<CheckedOptions, ServerOptions> = z.strictObject({
+const optionsSchema: z.ZodType<GivenOptions, ServerOptions> = z.strictObject({
   jobRetries: z.int().min(-1).default(-1),
   workerWakeup: z.union([z.literal('auto'), z.int().min(0)]).default('auto'),
   wakeupLookMs: milliseconds.default(100),
@@ -451,7 +466,25 @@ const fail = (message: string): InvalidArgumentError => new InvalidArgumentError
 
 /** @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT` */
 export function parseServerOptions(options: unknown): CheckedOptions {
-  return parseOptions(optionsSchema, options ?? {}, 'createServer()', fail);
+  const given = parseOptions(optionsSchema, options ?? {}, 'createServer()', fail);
+  return { ...given, limits: withMemory(given) };
+}
+
+/** Without a store everything is in memory; with one, what memory has no room for is there. */
+function withMemory({ limits, store }: GivenOptions): CheckedLimits {
+  const { maxQueueBytes, maxMemoryBytes } = limits;
+  const usual = Math.floor(getHeapStatistics().heap_size_limit / 2);
+  if (store !== undefined) {
+    const { MAX_SAFE_INTEGER } = Number;
+    return {
+      ...limits,
+      maxQueueBytes: maxQueueBytes ?? MAX_SAFE_INTEGER,
+      maxMemoryBytes: maxMemoryBytes ?? usual,
+    };
+  }
+  if (maxMemoryBytes !== undefined)
+    throw fail('createServer(): limits.maxMemoryBytes: only with a store; use limits.maxQueueBytes');
+  return { ...limits, maxQueueBytes: maxQueueBytes ?? usual, maxMemoryBytes: maxQueueBytes ?? usual };
 }
 
 /** @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT` */

@@ -19,8 +19,12 @@ export interface ServerStats {
   readonly deadJobs: number;
   /** How many of them had to go since the start, because they were too old or too many. */
   readonly droppedDeadJobs: number;
-  /** Memory of all jobs, about. */
+  /** What all jobs would take in memory, about. */
   readonly queueBytes: number;
+  /** What they do take, about; less than `queueBytes` when some are parked. */
+  readonly memoryBytes: number;
+  /** Jobs that are in the store and of which only an index entry is in memory; see `limits.maxMemoryBytes`. */
+  readonly parkedJobs: number;
   /** Bytes of messages that have not come whole yet. */
   readonly inputBytes: number;
   /** Bytes that peers have not read yet. */

@@ -111,6 +111,7 @@ export class Server extends TypedEmitter<ServerEvent> {
       logLevel,
       clock,
       logger,
+      readStored: (numbers) => store?.read(numbers) ?? Promise.resolve([]),
       peerError: (session, message, limit) => this.#peerError(session, message, limit),
       closed: (session, reason) => this.#sessionClosed(session, reason),
     };
@@ -119,6 +120,7 @@ export class Server extends TypedEmitter<ServerEvent> {
     this.#durability = new Durability({
       ...{ store, ledger, engine: this.#engine, clock, logger, handlePrefix },
       maxQueueBytes: limits.maxQueueBytes,
+      maxMemoryBytes: limits.maxMemoryBytes,
       storeTimeoutMs: limits.storeTimeoutMs,
       silent: ({ message }) => this.#context.limitLog.note('storeTimeoutMs', {}, message),
       refused: (error, jobs) => {
@@ -232,6 +234,8 @@ export class Server extends TypedEmitter<ServerEvent> {
       deadJobs: engine.afterlife.dead?.size ?? 0,
       droppedDeadJobs: engine.afterlife.dropped,
       queueBytes: engine.sizeBytes,
+      memoryBytes: engine.memoryBytes,
+      parkedJobs: engine.parking?.count ?? 0,
       inputBytes: input.usedBytes,
       outputBytes: output.waitingBytes,
       failedHandshakes: this.#tls?.failures ?? 0,

@@ -3,6 +3,7 @@ import type {
   JobStore,
   StoreBatch,
   StoreContent,
+  StoredJob,
   StoreOpenOptions,
   StoreOutcome,
   StoreUsage,
@@ -54,7 +55,7 @@ export class Journal implements JobStore {
     this.name = `journal ${settings.directory}`;
     this.#spares = new SpareFiles(settings.disk, settings.directory, settings.segmentBytes);
     this.#payloads = new PayloadFiles(settings.disk, settings.directory);
-    this.#reader = new SegmentReader(this.#catalogue, this.#payloads);
+    this.#reader = new SegmentReader(this.#catalogue, this.#payloads, settings.logger);
   }
 
   /** What the last {@link open} found; undefined before. */
@@ -91,8 +92,8 @@ export class Journal implements JobStore {
     });
   }
 
-  payload(number: number): Promise<Uint8Array | undefined> {
-    return this.#inTurn(() => this.#reader.payload(number));
+  read(numbers: readonly number[]): Promise<readonly StoredJob[]> {
+    return this.#inTurn(() => this.#reader.read(numbers));
   }
 
   usage(): StoreUsage {

@@ -160,6 +160,11 @@ class Shard {
   }
 }
 
+/**
+ * Where a number would stand. Neighbours are thrown apart: side by side they would make one long run, all of which deleting the
+ * first of them would have to look at.
+ */
 function home(number: number, mask: number): number {
-  return Math.floor(number / SHARDS) & mask;
+  const mixed = Math.imul(Math.floor(number / SHARDS), 0x9e37_79b1);
+  return (mixed ^ (mixed >>> 15)) & mask;
 }

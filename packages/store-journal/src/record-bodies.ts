@@ -1,5 +1,5 @@
 import type { Priority, StoredChange, StoredJob } from '@gearman/server';
-import { readNumber, writeNumber } from './record-format.ts';
+import { type ReadRecord, readNumber, writeNumber } from './record-format.ts';
 
 /** What a record says. The numbers are on disk. */
 export const PUT = 1;
@@ -78,6 +78,11 @@ export function readPut(body: Buffer): PutRecord {
     payload: isAside ? undefined : body.subarray(extraEnd),
   };
   return isAside && body.length > extraEnd ? { ...put, sha256: body.toString('hex', extraEnd) } : put;
+}
+
+/** What the journal itself has to know of a job: its number, and whether its payload lies in a file of its own. */
+export function readPutHead(record: ReadRecord): { readonly number: number; readonly isLarge: boolean } {
+  return { number: record.numberAt(0), isLarge: record.shortAt(22) === PAYLOAD_ASIDE };
 }
 
 export function changeBodyBytes(change: StoredChange): number {

@@ -26,14 +26,39 @@ export interface SegmentKey {
   readonly seed: number;
 }
 
-/** One record as it was read; `body` is a view of the segment's bytes. */
-export interface ReadRecord {
+/** One record as it was read. */
+export class ReadRecord {
   readonly type: number;
   readonly sequence: number;
   /** Where it starts, and how many bytes it takes with its padding. */
   readonly at: number;
   readonly sizeBytes: number;
-  readonly body: Buffer;
+  readonly #bytes: Buffer;
+  readonly #end: number;
+
+  constructor(bytes: Buffer, at: number, end: number, type: number) {
+    this.type = type;
+    this.sequence = readNumber(bytes, at + SEQUENCE_AT);
+    this.at = at;
+    this.sizeBytes = recordSize(end - at - RECORD_HEADER_BYTES);
+    this.#bytes = bytes;
+    this.#end = end;
+  }
+
+  /** A view of the segment's bytes. Most records are only looked at, so it is not made before it is needed. */
+  get body(): Buffer {
+    return this.#bytes.subarray(this.at + RECORD_HEADER_BYTES, this.#end);
+  }
+
+  /** A number that stands in the body. */
+  numberAt(offset: number): number {
+    return readNumber(this.#bytes, this.at + RECORD_HEADER_BYTES + offset);
+  }
+
+  /** Two bytes that stand in the body. */
+  shortAt(offset: number): number {
+    return this.#bytes.readUInt16LE(this.at + RECORD_HEADER_BYTES + offset);
+  }
 }
 
 /** How many bytes a record with such a body takes. */
@@ -78,13 +103,7 @@ export function readRecord(bytes: Buffer, at: number, key: SegmentKey): ReadReco
   if (type === 0 || type > 0xff) return undefined;
   if (crc32(bytes.subarray(at + LENGTH_AT, end), key.seed) !== bytes.readUInt32LE(at + CRC_AT))
     return undefined;
-  return {
-    type,
-    sequence: readNumber(bytes, at + SEQUENCE_AT),
-    at,
-    sizeBytes: recordSize(bodyBytes),
-    body: bytes.subarray(at + RECORD_HEADER_BYTES, end),
-  };
+  return new ReadRecord(bytes, at, end, type);
 }
 
 /**

@@ -4,8 +4,8 @@ import type { Catalogue } from './catalogue.ts';
 import type { Disk, DiskFile } from './disk.ts';
 import { StoreUnusableError } from './errors.ts';
 import { place } from './live-index.ts';
-import { CHANGE, DONE, PUT, readChange, readPut, readSetting, SETTING } from './record-bodies.ts';
-import { type ReadRecord, RecordScanner, readNumber } from './record-format.ts';
+import { CHANGE, DONE, PUT, readChange, readPutHead, readSetting, SETTING } from './record-bodies.ts';
+import { type ReadRecord, RecordScanner } from './record-format.ts';
 import type { Segment } from './segment.ts';
 import { decodeHeader, FIRST_RECORD_AT } from './segment-header.ts';
 
@@ -200,17 +200,18 @@ export class Recovery {
     if (this.#damage.length < MOST_DAMAGE) this.#damage.push(damage);
   }
 
-  #apply({ type, body, at, sizeBytes }: ReadRecord, segment: Segment): void {
+  #apply(record: ReadRecord, segment: Segment): void {
+    const { type, at, sizeBytes } = record;
     const catalogue = this.#catalogue;
     if (type === PUT) {
-      const { number, payload } = readPut(body);
-      catalogue.put(number, place(segment.number, at), sizeBytes, segment, payload === undefined);
+      const { number, isLarge } = readPutHead(record);
+      catalogue.put(number, place(segment.number, at), sizeBytes, segment, isLarge);
     } else if (type === DONE) {
-      catalogue.done(readNumber(body, 0));
+      catalogue.done(record.numberAt(0));
     } else if (type === CHANGE) {
-      catalogue.change(readChange(body));
+      catalogue.change(readChange(record.body));
     } else if (type === SETTING) {
-      const { key, value } = readSetting(body);
+      const { key, value } = readSetting(record.body);
       catalogue.set(key, value, segment);
     }
   }

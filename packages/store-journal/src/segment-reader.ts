@@ -1,4 +1,5 @@
-import type { StoredJob } from '@gearman/server';
+import type { Logger } from '@gearman/events';
+import type { StoredChange, StoredJob } from '@gearman/server';
 import type { Catalogue } from './catalogue.ts';
 import { StoreUnusableError } from './errors.ts';
 import { type Place, positionOf } from './live-index.ts';
@@ -11,45 +12,136 @@ const NO_BYTES = new Uint8Array(0);
 /** Whole segments that {@link SegmentReader.jobs} holds in memory at once. */
 const CACHED_SEGMENTS = 4;
 
+/** Jobs are read at once that have at most this between them, and take at most that together. */
+const LARGEST_GAP_BYTES = 0x1_0000;
+const LARGEST_READ_BYTES = 0x40_0000;
+
+interface Spot {
+  readonly number: number;
+  readonly place: Place;
+  readonly at: number;
+}
+
+/** What is read at once. */
+interface Stretch {
+  readonly segment: Segment;
+  readonly from: number;
+  to: number;
+  readonly spots: Spot[];
+}
+
 /** Reads live jobs from where they stand. */
 export class SegmentReader {
   readonly #catalogue: Catalogue;
   readonly #payloads: PayloadFiles;
+  readonly #logger: Logger;
 
-  constructor(catalogue: Catalogue, payloads: PayloadFiles) {
+  constructor(catalogue: Catalogue, payloads: PayloadFiles, logger: Logger) {
     this.#catalogue = catalogue;
     this.#payloads = payloads;
+    this.#logger = logger;
   }
 
   /**
-   * Every live job, by number, as they are when each is read.
+   * Every live job, by number, as they are when each is read. No generator: millions of jobs come at a start, and it would make
+   * three promises for each.
    *
    * @param asFiles payloads that have files of their own are not read
    */
-  async *jobs(asFiles: boolean): AsyncGenerator<StoredJob, void, undefined> {
-    const cache = new Map<Segment, Buffer>();
-    for (const number of this.#catalogue.numbers()) {
+  jobs(asFiles: boolean): AsyncIterable<StoredJob> {
+    return {
+      [Symbol.asyncIterator]: () => {
+        const numbers = this.#catalogue.numbers();
+        const cache = new Map<Segment, Buffer>();
+        let next = 0;
+        return { next: () => this.#next(() => numbers[next++], cache, asFiles) };
+      },
+    };
+  }
+
+  #next(
+    nextNumber: () => number | undefined,
+    cache: Map<Segment, Buffer>,
+    asFiles: boolean,
+  ): Promise<IteratorResult<StoredJob, undefined>> {
+    for (let number = nextNumber(); number !== undefined; number = nextNumber()) {
       const place = this.#catalogue.find(number);
       const segment = place === undefined ? undefined : this.#catalogue.segmentOf(place);
       if (place === undefined || segment === undefined) continue;
-      const bytes = cache.get(segment) ?? (await load(segment, cache));
-      yield await this.#toJob(putAt(bytes, positionOf(place.location), segment), asFiles);
+      const bytes = cache.get(segment);
+      const at = positionOf(place.location);
+      if (bytes === undefined)
+        return load(segment, cache).then((loaded) => this.#yield(putAt(loaded, at, segment), asFiles));
+      return this.#yield(putAt(bytes, at, segment), asFiles);
     }
+    cache.clear();
+    return Promise.resolve({ done: true, value: undefined });
   }
 
-  /** The payload of a live job, or undefined. */
-  async payload(number: number): Promise<Uint8Array | undefined> {
-    const place = this.#catalogue.find(number);
-    const segment = place === undefined ? undefined : this.#catalogue.segmentOf(place);
-    if (place === undefined || segment === undefined) return undefined;
-    const record = await readOne(segment, place);
-    return record.payload ?? this.#payloads.read(number);
+  #yield(record: PutRecord, asFiles: boolean): Promise<IteratorResult<StoredJob, undefined>> {
+    const job = this.#withPayload(record, asFiles);
+    if (job instanceof Promise) return job.then((value) => ({ done: false, value }));
+    return Promise.resolve({ done: false, value: job });
   }
 
-  async #toJob(record: PutRecord, asFiles: boolean): Promise<StoredJob> {
+  /** Those of these jobs that live, in this order. What stands close together is read at once. */
+  async read(numbers: readonly number[]): Promise<StoredJob[]> {
+    const found = new Map<number, StoredJob>();
+    for (const { segment, spots, from, to } of this.#stretches(numbers)) {
+      // Not from the pool: the payloads are views of it.
+      const bytes = Buffer.allocUnsafeSlow(to - from);
+      await segment.file.read(bytes, from);
+      for (const { number, at } of spots) {
+        const record = readRecord(bytes, at - from, segment.key);
+        if (record === undefined) this.#lost(number, segment, at);
+        else found.set(number, await this.#withPayload(readPut(record.body), false));
+      }
+    }
+    return numbers.flatMap((number) => found.get(number) ?? []);
+  }
+
+  #stretches(numbers: readonly number[]): Stretch[] {
+    const spots: Spot[] = [];
+    for (const number of numbers) {
+      const place = this.#catalogue.find(number);
+      if (place !== undefined) spots.push({ number, place, at: positionOf(place.location) });
+    }
+    spots.sort((a, b) => a.place.location - b.place.location);
+    const stretches: Stretch[] = [];
+    for (const spot of spots) {
+      const segment = this.#catalogue.segmentOf(spot.place);
+      if (segment === undefined) continue;
+      const end = spot.at + spot.place.sizeBytes;
+      const last = stretches.at(-1);
+      const isNear = last?.segment === segment && spot.at - last.to <= LARGEST_GAP_BYTES;
+      if (last === undefined || !isNear || end - last.from > LARGEST_READ_BYTES) {
+        stretches.push({ segment, from: spot.at, to: end, spots: [spot] });
+      } else {
+        last.to = end;
+        last.spots.push(spot);
+      }
+    }
+    return stretches;
+  }
+
+  #lost(number: number, { path }: Segment, at: number): void {
+    this.#logger.error(
+      { path, at, number },
+      'a job has been damaged on the disk since the start, and is lost',
+    );
+  }
+
+  #withPayload(record: PutRecord, asFiles: boolean): StoredJob | Promise<StoredJob> {
     const changed = this.#catalogue.changes.get(record.number);
-    // From the pool of buffers: of a million small payloads each would otherwise have memory of its own.
-    if (record.payload !== undefined) return { ...record, ...changed, payload: Buffer.from(record.payload) };
+    if (record.payload !== undefined) return { ...record, ...changed, payload: record.payload };
+    return this.#withLargePayload(record, changed, asFiles);
+  }
+
+  async #withLargePayload(
+    record: PutRecord,
+    changed: StoredChange | undefined,
+    asFiles: boolean,
+  ): Promise<StoredJob> {
     const { sha256, ...job } = record;
     if (!asFiles) return { ...job, ...changed, payload: await this.#payloads.read(job.number) };
     const payloadFile = await this.#payloads.find(job.number, sha256);
@@ -65,12 +157,6 @@ async function load(segment: Segment, cache: Map<Segment, Buffer>): Promise<Buff
   await segment.file.read(bytes, 0);
   cache.set(segment, bytes);
   return bytes;
-}
-
-async function readOne(segment: Segment, { location, sizeBytes }: Place): Promise<PutRecord> {
-  const bytes = Buffer.allocUnsafeSlow(sizeBytes);
-  await segment.file.read(bytes, positionOf(location));
-  return putAt(bytes, 0, segment);
 }
 
 function putAt(bytes: Buffer, at: number, segment: Segment): PutRecord {

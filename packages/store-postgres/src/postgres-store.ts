@@ -112,11 +112,6 @@ export class PostgresStore implements JobStore {
     });
   }
 
-  async payload(number: number): Promise<Uint8Array | undefined> {
-    const [job] = await this.read([number]);
-    return job?.payload;
-  }
-
   usage(): StoreUsage {
     return {
       jobs: this.#jobs,

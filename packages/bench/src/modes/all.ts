@@ -42,6 +42,7 @@ export const CHECKS: Readonly<Record<string, string>> = {
   heap: 'heap of client, server and worker before and after 100,000 jobs',
   'client-memory': 'heap of one client before and after a million jobs, and 100,000 at once',
   'million-jobs': 'memory of a server after a million jobs, and after they are gone, twice',
+  'parked-jobs': 'a queue of 5 million jobs in 512 MiB: filled, started again, drained in order',
   'idle-workers': 'memory of 10,000 workers above that of bare sockets',
   'slow-reader': 'a client that does not read a gigabyte of results',
   'large-bodies': 'memory of a server with a gigabyte of large payloads; one there and back, beside gearmand',

@@ -22,7 +22,11 @@ const LIMITS: { readonly [K in keyof Required<ServerLimits>]: Limit } = {
   maxFunctionsPerConnection: count('functions that one connection may register', '4096'),
   maxJobs: count('jobs; submits past it are answered with QUEUE_ERROR', '10000000'),
   maxQueueBytes: bytes(
-    'memory of all jobs; submits past it are answered with QUEUE_ERROR',
+    'what all jobs would take in memory; submits past it are answered with QUEUE_ERROR',
+    'half of the heap limit of Node.js; with a store none',
+  ),
+  maxMemoryBytes: bytes(
+    'what jobs take in memory; only with a store, where those past it wait',
     'half of the heap limit of Node.js',
   ),
   maxSchedules: count('schedules; more are answered with QUEUE_ERROR', '10000'),

@@ -41,6 +41,7 @@ const GOOD: Readonly<Record<string, readonly [text: string, value: unknown][]>> 
   'max-queue-bytes': [['4294967296', 4_294_967_296]],
   'max-schedule-bytes': [['1', 1]],
   'max-schedules': [['1', 1]],
+  'max-memory-bytes': [['536870912', 536_870_912]],
   'max-input-bytes': [['1', 1]],
   'max-spool-bytes': [['1', 1]],
   'max-spooling-files': [['1', 1]],

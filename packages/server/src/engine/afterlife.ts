@@ -12,7 +12,7 @@ import {
 import type { GearmanFunction } from './gearman-function.ts';
 import { Job } from './job.ts';
 import { JobPolicy, type Origin } from './job-policy.ts';
-import { findTwin, type JobTable } from './job-table.ts';
+import { findParkedTwin, findTwin, type JobTable } from './job-table.ts';
 import { isOver, type Ledger } from './ledger.ts';
 import { type Payload, payloadSizeBytes } from './payload.ts';
 import { PayloadFile } from './payload-file.ts';
@@ -114,6 +114,7 @@ export class Afterlife {
     if (dead === undefined || bytes === undefined || !hasRoom(payloadSizeBytes(bytes))) return false;
     const fn = useFunction(dead.functionName);
     if (findTwin(fn, dead.uniqueId, bytes) !== undefined) return false;
+    if (findParkedTwin(this.#parts.jobs, fn, dead.uniqueId, bytes) > 0) return false;
     const job = new Job(number, fn, dead.uniqueId, bytes, dead.priority, true, dead.reducer);
     job.policy = JobPolicy.revive(fn.rules, dead.extra, now());
     if (ledger !== undefined) job.commit = 'stored';

@@ -25,6 +25,10 @@ export class AlarmHeap<T> {
     return this.#alarms[0];
   }
 
+  *targets(): IterableIterator<T> {
+    for (const { target } of this.#alarms) yield target;
+  }
+
   add(at: number, target: T): Alarm<T> {
     const alarm = new Alarm(at, target);
     this.#alarms.push(alarm);

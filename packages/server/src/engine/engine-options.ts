@@ -20,6 +20,10 @@ export interface EngineOptions {
   readonly maxFunctionsPerConnection: number;
   readonly maxJobs: number;
   readonly maxQueueBytes: number;
+  /** What jobs may take in memory, however many there are. */
+  readonly maxMemoryBytes: number;
+  /** When they take more than this, some are parked; five eighths of `maxMemoryBytes` if it is not said. */
+  readonly parkAboveBytes?: number | undefined;
   readonly maxSchedules: number;
   readonly maxScheduleBytes: number;
   /** The zone of schedules that name none; undefined: that of the process. */

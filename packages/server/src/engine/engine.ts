@@ -6,26 +6,29 @@ import type { EngineOptions } from './engine-options.ts';
 import { FunctionSettings } from './function-settings.ts';
 import { FunctionTable } from './function-table.ts';
 import type { GearmanFunction } from './gearman-function.ts';
-import { Job } from './job.ts';
+import type { Job } from './job.ts';
 import { JobLife } from './job-life.ts';
-import { JobPolicy } from './job-policy.ts';
 import { JobSource } from './job-source.ts';
-import { JobTable } from './job-table.ts';
+import { type JobPage, JobTable } from './job-table.ts';
 import { JobTimers } from './job-timers.ts';
 import type { Ledger, LedgerBatch } from './ledger.ts';
-import { storedPayload } from './payload.ts';
+import { Parking } from './parking.ts';
 import { Peer, type PeerPort } from './peer.ts';
 import { Registrations } from './registrations.ts';
 import { Reports } from './reports.ts';
+import { restoredJob } from './restored-job.ts';
 import { Results } from './results.ts';
 import { Schedules } from './schedules.ts';
-import type { RegisterRefusal, Submission, SubmitRefusal } from './submission.ts';
+import type { RegisterRefusal, Submission, Submitted } from './submission.ts';
 import { Submissions } from './submissions.ts';
 import { Turns } from './turns.ts';
 import { WakeUps } from './wake-ups.ts';
 import { Watchers } from './watchers.ts';
 
 const MAX_CLIENT_ID_BYTES = 127;
+/** When memory is short: jobs that are parked for each new one, and in any case. */
+const MOST_PARKED_PER_JOB = 4;
+const LEAST_PARKED = 256;
 
 /**
  * The job system: submit, grab, progress, finish, cancel, lose a worker, time passes.
@@ -42,6 +45,8 @@ export class Engine {
   readonly afterlife: Afterlife;
   /** Results of jobs that are over. */
   readonly results: Results;
+  /** Which jobs are in memory; undefined when all of them are, as nothing else has them. */
+  readonly parking: Parking | undefined;
   readonly #maxFunctionsPerConnection: number;
   readonly #ledger: Ledger | undefined;
   readonly #functions: FunctionTable;
@@ -81,14 +86,17 @@ export class Engine {
       revive: (job) => this.#life.revive(job),
     });
     this.results = new Results(options.maxResultBytes ?? 0, ledger, () => clock.now());
+    const { maxMemoryBytes, parkAboveBytes } = options;
+    const parts = { functions: this.#functions, jobs: this.#jobs, wakeUps: this.#wakeUps };
+    this.parking =
+      ledger === undefined ? undefined : new Parking({ ...parts, ledger, maxMemoryBytes, parkAboveBytes });
     this.#life = new JobLife({
-      functions: this.#functions,
-      jobs: this.#jobs,
+      ...parts,
       timers: this.#timers,
-      wakeUps: this.#wakeUps,
       watchers,
       observer,
       ledger,
+      parking: this.parking,
       jobRetries: options.jobRetries,
       requeue: options.requeue,
       afterlife: this.afterlife,
@@ -97,14 +105,14 @@ export class Engine {
     });
     this.#registrations = new Registrations(this.#functions, this.#turns, this.#wakeUps, this.#effort);
     this.#departures = new Departures(this.#life, watchers);
-    this.#submissions = new Submissions(this.#functions, this.#jobs, this.#life, watchers, {
+    this.#submissions = new Submissions(this.#functions, this.#jobs, this.#life, watchers, this.parking, {
       ...options,
       otherBytes: () => this.afterlife.dead?.sizeBytes ?? 0,
       now: () => clock.now(),
     });
     this.reports = new Reports(this.#jobs, this.#life, this.#effort);
     this.#settings = new FunctionSettings(this.#functions, ledger);
-    const jobSource = new JobSource(this.#functions, this.#jobs, this.#life, this.#submissions);
+    const jobSource = new JobSource({ ...parts, life: this.#life, parking: this.parking }, this.#submissions);
     this.schedules = new Schedules(options, jobSource, this.#effort);
   }
 
@@ -137,6 +145,7 @@ export class Engine {
     const fn = this.#functions.use(functionName);
     if (fn === undefined) return 'too-many-functions';
     this.#registrations.add(peer, fn, timeoutMs);
+    this.#functions.feedAll(fn);
     return undefined;
   }
 
@@ -185,7 +194,7 @@ export class Engine {
   // Clients
 
   /** Makes a job, or attaches the client to the one with the same function and unique id. */
-  submit(peer: Peer, submission: Submission): Job | SubmitRefusal {
+  submit(peer: Peer, submission: Submission): Submitted {
     return this.#submissions.submit(peer, submission);
   }
 
@@ -204,9 +213,18 @@ export class Engine {
     return this.#jobs.numberOf(handle);
   }
 
-  /** The newest job with this unique id, of whatever function. */
+  /**
+   * The newest job with this unique id, of whatever function. It asks each: one more index would cost every job for what is asked
+   * rarely.
+   */
   findUnique(uniqueId: string): Job | undefined {
-    return this.#jobs.findUnique(uniqueId);
+    let newest: Job | undefined;
+    this.#effort.steps += this.#functions.size;
+    for (const { uniques } of this.#functions.values()) {
+      const job = uniques.size === 0 ? undefined : uniques.get(uniqueId);
+      if (job !== undefined && job.number > (newest?.number ?? 0)) newest = job;
+    }
+    return newest;
   }
 
   // Administrators
@@ -282,12 +300,8 @@ export class Engine {
       this.afterlife.restore(stored);
       return;
     }
-    const { number, functionName, uniqueId, priority, reducer } = stored;
-    const fn = this.#functions.restore(functionName);
-    const job = new Job(number, fn, uniqueId, storedPayload(stored), priority, true, reducer);
-    job.retries = stored.attempts;
-    job.policy = JobPolicy.restore(fn.rules, stored.extra);
-    this.#life.restore(job, stored.runAtMs);
+    this.#life.restore(restoredJob(stored, this.#functions), stored.runAtMs);
+    this.parking?.relieve(MOST_PARKED_PER_JOB);
   }
 
   /** A setting that an earlier server has kept. @returns why it is not understood, or undefined */
@@ -323,6 +337,8 @@ export class Engine {
     }
     this.schedules.settle(taken.commit);
     for (const waiter of waiters) waiter.decided();
+    if (refused === undefined) for (const job of taken.changes) this.#life.noted(job);
+    this.parking?.relieve(LEAST_PARKED + MOST_PARKED_PER_JOB * jobs.length);
   }
 
   // Time
@@ -366,6 +382,11 @@ export class Engine {
     }
   }
 
+  /** Every job that has not ended, oldest first, also those that are parked. */
+  pages(): IterableIterator<JobPage> {
+    return this.#jobs.pages();
+  }
+
   get peers(): ReadonlySet<Peer> {
     return this.#peers;
   }
@@ -382,8 +403,14 @@ export class Engine {
     return this.#wakeUps.sleepers;
   }
 
+  /** What all jobs would take in memory. */
   get sizeBytes(): number {
     return this.#submissions.sizeBytes;
+  }
+
+  /** What they do take. */
+  get memoryBytes(): number {
+    return this.#submissions.memoryBytes;
   }
 
   /** What commands have cost since the start, beyond the usual; see {@link Effort}. */

@@ -1,3 +1,4 @@
+import type { Backlog } from './backlog.ts';
 import { GearmanFunction, NONE } from './gearman-function.ts';
 import { HIGH, type Job, LOW, NORMAL, type Priority } from './job.ts';
 import type { RulesOf } from './job-policy.ts';
@@ -20,6 +21,11 @@ export class FunctionTable {
   ];
   // Nobody works for them, no job is there: given up, the longest unused first, when the table is full.
   readonly #idle = new Set<GearmanFunction>();
+  #lastId = 0;
+  /** Queues that get short and have parked jobs behind them. */
+  readonly hungry = new Set<Backlog>();
+  /** Functions that hand out no jobs. */
+  readonly paused = new Set<GearmanFunction>();
 
   constructor(
     maxFunctions: number,
@@ -64,7 +70,7 @@ export class FunctionTable {
 
   #make(name: string): GearmanFunction {
     this.#observer?.functionCreated(name);
-    const fn = new GearmanFunction(name, this.#rulesOf?.(name));
+    const fn = new GearmanFunction(name, ++this.#lastId, this.#rulesOf?.(name));
     this.#byName.set(name, fn);
     this.#idle.add(fn);
     return fn;
@@ -74,6 +80,7 @@ export class FunctionTable {
   forget(fn: GearmanFunction): void {
     this.#wakeUps.forget(fn);
     this.#byName.delete(fn.name);
+    this.paused.delete(fn);
     this.#idle.delete(fn);
     this.#observer?.functionDropped(fn.name);
   }
@@ -105,6 +112,7 @@ export class FunctionTable {
   pause(fn: GearmanFunction): void {
     fn.pinned = true;
     fn.paused = true;
+    this.paused.add(fn);
     for (const ready of this.#ready) ready.delete(fn);
     fn.noteUrgency();
     this.noteUse(fn);
@@ -113,27 +121,64 @@ export class FunctionTable {
   /** Lets it hand out jobs again, and wakes workers for those that are there. */
   resume(fn: GearmanFunction): void {
     fn.paused = false;
+    this.paused.delete(fn);
     for (const priority of PRIORITIES) if (fn.ready(priority) > 0) this.#ready[priority].add(fn);
     fn.noteUrgency();
+    this.feedAll(fn);
     this.#wakeUps.jobsReady(fn);
   }
 
-  /** Appends a job to its queue, or puts it in front. */
-  queue(job: Job, where: 'head' | 'tail' | 'due'): void {
+  /**
+   * Appends a job to its queue, or puts it in front.
+   *
+   * @returns false when a worker cannot take it yet, because parked ones come before it
+   */
+  queue(job: Job, where: 'head' | 'tail' | 'due'): boolean {
     const { fn, priority } = job;
+    const backlog = fn.backlogs[priority];
+    if (backlog?.precedes(job) === true) {
+      backlog.hold(job);
+      fn.heldBack++;
+      return false;
+    }
     if (fn.ready(priority) === 0 && !fn.paused) this.#ready[priority].add(fn);
     if (where === 'tail') fn.pushBack(job);
     else if (where === 'head') fn.pushFront(job);
     else fn.pushDue(job);
     if (priority < fn.urgency) fn.noteUrgency();
+    return true;
   }
 
   /** Takes a job out of its queue. */
   unqueue(job: Job): void {
     const { fn, priority } = job;
+    const backlog = fn.backlogs[priority];
+    if (backlog?.precedes(job) === true) {
+      backlog.remove(job);
+      fn.heldBack--;
+      return;
+    }
+    this.leaveQueue(job);
+    if (backlog !== undefined) this.feed(backlog);
+  }
+
+  /** Takes a job out of its queue that is in it, though by now one before it is parked. */
+  leaveQueue(job: Job): void {
+    const { fn, priority } = job;
     fn.remove(job);
     if (fn.ready(priority) > 0) return;
     this.#ready[priority].delete(fn);
     if (priority === fn.urgency) fn.noteUrgency();
+  }
+
+  /** Notes that a queue needs some of its parked jobs, if it does. */
+  feed(backlog: Backlog): void {
+    if (backlog.isHungry) this.hungry.add(backlog);
+  }
+
+  /** A connection runs this function from now on. */
+  feedAll(fn: GearmanFunction): void {
+    if (fn.heldBack === 0) return;
+    for (const backlog of fn.backlogs) if (backlog !== undefined) this.feed(backlog);
   }
 }

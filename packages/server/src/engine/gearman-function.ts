@@ -1,4 +1,5 @@
 import { type Alarm, AlarmHeap } from './alarm-heap.ts';
+import type { Backlog } from './backlog.ts';
 import { HIGH, type Job, LOW, NORMAL, type Priority } from './job.ts';
 import type { JobRules } from './job-policy.ts';
 import { JobQueue } from './job-queue.ts';
@@ -11,6 +12,8 @@ export const NONE = 3;
 /** A function: its queues, its sleeping workers, its counters. */
 export class GearmanFunction {
   readonly name: string;
+  /** Short for the name. */
+  readonly id: number;
   /** Most jobs that a submit of each priority may find; 0 means no limit. */
   maxQueue: readonly [number, number, number] = [UNLIMITED, UNLIMITED, UNLIMITED];
   /** Jobs by coalescing key, from submit to end. */
@@ -22,6 +25,14 @@ export class GearmanFunction {
   storing = 0;
   /** By priority: jobs before their time, and jobs that wait for their next attempt. */
   readonly delayedOf: [high: number, normal: number, low: number] = [0, 0, 0];
+  /** What waits behind each queue, if any of it is parked. */
+  readonly backlogs: [Backlog | undefined, Backlog | undefined, Backlog | undefined] = [
+    undefined,
+    undefined,
+    undefined,
+  ];
+  /** Jobs of all {@link backlogs}. */
+  heldBack = 0;
   registrationCount = 0;
   /** Made or limited by an administrator: stays although nobody uses it. */
   pinned = false;
@@ -44,8 +55,9 @@ export class GearmanFunction {
   /** What is said of its jobs beyond the protocol. */
   readonly rules: JobRules | undefined;
 
-  constructor(name: string, rules?: JobRules) {
+  constructor(name: string, id: number, rules?: JobRules) {
     this.name = name;
+    this.id = id;
     this.rules = rules;
   }
 
@@ -64,12 +76,12 @@ export class GearmanFunction {
   }
 
   get total(): number {
-    return this.runnable + this.delayed + this.running + this.storing;
+    return this.runnable + this.delayed + this.running + this.storing + this.heldBack;
   }
 
   /** Jobs of one priority that no worker has, runnable or not. */
   waiting(priority: Priority): number {
-    return this.ready(priority) + this.delayedOf[priority];
+    return this.ready(priority) + this.delayedOf[priority] + (this.backlogs[priority]?.size ?? 0);
   }
 
   /** Jobs of one priority that a worker could take now. */
@@ -97,6 +109,16 @@ export class GearmanFunction {
   pushDue(job: Job): void {
     this.#due ??= new AlarmHeap();
     job.alarm = this.#due.add(job.order, job);
+  }
+
+  /** The first and the last of a queue, epoch jobs whose time has come apart. */
+  ends(priority: Priority): Pick<JobQueue, 'head' | 'tail'> {
+    return this.#queues[priority];
+  }
+
+  /** The epoch jobs whose time has come. */
+  get dueJobs(): Job[] {
+    return this.#due === undefined ? [] : [...this.#due.targets()];
   }
 
   /** The next job of one priority; it stays where it is. */

@@ -6,6 +6,7 @@ import type { JobTable } from './job-table.ts';
 import type { JobTimers } from './job-timers.ts';
 import { isOver, type Ledger } from './ledger.ts';
 import type { EngineObserver, JobEnd, RequeueReason } from './observer.ts';
+import type { Parking } from './parking.ts';
 import { releasePayload, retainPayload } from './payload.ts';
 import type { Peer } from './peer.ts';
 import type { Results } from './results.ts';
@@ -25,6 +26,8 @@ export interface JobLifeParts {
   readonly observer: EngineObserver | undefined;
   /** What background jobs do is written there, if anything keeps them. */
   readonly ledger: Ledger | undefined;
+  /** Where jobs go that memory has no room for, if they may go somewhere. */
+  readonly parking: Parking | undefined;
   /** How many lost workers end a job; −1: no number does. */
   readonly jobRetries: number;
   /** Where a job goes that comes back from a worker. */
@@ -44,6 +47,7 @@ export class JobLife {
   readonly #watchers: Watchers;
   readonly #observer: EngineObserver | undefined;
   readonly #ledger: Ledger | undefined;
+  readonly #parking: Parking | undefined;
   readonly #jobRetries: number;
   readonly #where: 'head' | 'tail';
   readonly #afterlife: Afterlife;
@@ -61,6 +65,7 @@ export class JobLife {
     this.#watchers = parts.watchers;
     this.#observer = parts.observer;
     this.#ledger = parts.ledger;
+    this.#parking = parts.parking;
     this.#jobRetries = parts.jobRetries;
     this.#where = parts.requeue;
     this.#afterlife = parts.afterlife;
@@ -117,7 +122,6 @@ export class JobLife {
 
   /** A job comes back after a restart. */
   restore(job: Job, runAtMs: number): void {
-    job.commit = 'stored';
     this.#jobs.addRestored(job);
     this.#enter(job, runAtMs);
   }
@@ -156,12 +160,26 @@ export class JobLife {
       job.state = 'delayed';
       job.fn.delayedOf[job.priority]++;
       this.#timers.startAt(job, runAtMs);
-    } else {
-      this.#functions.queue(job, 'tail');
-      this.#wakeUps.jobReady(job.fn);
+    } else if (this.#parking?.takesLast(job) !== true) {
+      this.#queue(job, 'tail');
     }
     if (job.policy !== undefined) this.#timers.watchExpiry(job);
     this.#functions.noteUse(job.fn);
+  }
+
+  #queue(job: Job, where: 'head' | 'tail' | 'due'): void {
+    if (this.#functions.queue(job, where)) this.#wakeUps.jobReady(job.fn);
+  }
+
+  /** The store knows how often a job has come back: if memory is short, its copy will do. */
+  noted(job: Job): void {
+    const parking = this.#parking;
+    const backlog = job.fn.backlogs[job.priority];
+    if (parking?.isOver !== true || backlog?.precedes(job) !== true || !parking.canPark(job)) return;
+    this.#functions.unqueue(job);
+    // Those that were parked since it came back cannot be parted again.
+    if (job.order < backlog.run.lastOrder) job.order = ++this.#lastOrder;
+    parking.parkLast(job);
   }
 
   /**
@@ -172,9 +190,8 @@ export class JobLife {
     for (let job = this.#timers.takeStarting(); job !== undefined; job = this.#timers.takeStarting()) {
       job.fn.delayedOf[job.priority]--;
       job.state = 'queued';
-      if (job.retries === 0 && job.priority === NORMAL) this.#functions.queue(job, 'due');
-      else this.#queueAgain(job);
-      this.#wakeUps.jobReady(job.fn);
+      if (job.retries === 0 && job.priority === NORMAL) this.#queue(job, 'due');
+      else if (this.#queueAgain(job)) this.#wakeUps.jobReady(job.fn);
     }
   }
 
@@ -280,6 +297,7 @@ export class JobLife {
   }
 
   #putBack(job: Job, reason: RequeueReason, delayMs: number): void {
+    let isRunnable = false;
     this.#leaveWorker(job);
     job.numerator = 0;
     job.denominator = 0;
@@ -289,18 +307,19 @@ export class JobLife {
       this.#timers.startAt(job, this.#timers.now() + delayMs);
     } else {
       job.state = 'queued';
-      this.#queueAgain(job);
+      isRunnable = this.#queueAgain(job);
     }
     if (job.policy !== undefined) this.#timers.watchExpiry(job);
     if (job.commit !== undefined) this.#ledger?.change(job);
     this.#observer?.jobRequeued(job, reason, delayMs);
-    if (delayMs === 0) this.#wakeUps.jobReady(job.fn);
+    if (isRunnable) this.#wakeUps.jobReady(job.fn);
   }
 
-  #queueAgain(job: Job): void {
+  /** @returns whether a worker could take it now */
+  #queueAgain(job: Job): boolean {
     const where = job.retries === 0 ? 'tail' : this.#where;
     job.order = where === 'head' ? --this.#firstOrder : ++this.#lastOrder;
-    this.#functions.queue(job, where);
+    return this.#functions.queue(job, where);
   }
 
   failWatchers(job: Job): void {

@@ -18,6 +18,8 @@ export class JobPages {
   #lastPage: Page | undefined;
   #lastIndex = -1;
   #size = 0;
+  /** True when pages were made that do not lie behind all others. */
+  #isMixed = false;
 
   get size(): number {
     return this.#size;
@@ -33,6 +35,7 @@ export class JobPages {
     if (page === undefined) {
       // Filled, so that the array stays a plain one and slots can be set in any order.
       page = { jobs: new Array<Job | undefined>(SLOTS_PER_PAGE).fill(undefined), count: 0 };
+      if (index < this.#lastIndex) this.#isMixed = true;
       if (this.#lastPage?.count === 0) this.#pages.delete(this.#lastIndex);
       this.#pages.set(index, page);
       this.#lastPage = page;
@@ -59,8 +62,25 @@ export class JobPages {
 
   /** Every job, oldest first; jobs may come and go while one looks. */
   *values(): IterableIterator<Job> {
-    for (const page of this.#pages.values()) {
+    for (const page of this.#isMixed ? this.#sorted() : this.#pages.values()) {
       for (const job of page.jobs) if (job !== undefined) yield job;
+    }
+  }
+
+  /** The numbers of all pages, in no order. */
+  pages(): IterableIterator<number> {
+    return this.#pages.keys();
+  }
+
+  /** The jobs of one page, oldest first. */
+  jobsOf(index: number): Job[] {
+    return this.#pages.get(index)?.jobs.filter((job) => job !== undefined) ?? [];
+  }
+
+  *#sorted(): IterableIterator<Page> {
+    for (const index of [...this.#pages.keys()].sort((a, b) => a - b)) {
+      const page = this.#pages.get(index);
+      if (page !== undefined) yield page;
     }
   }
 

@@ -10,6 +10,10 @@ export class JobQueue {
     return this.#head;
   }
 
+  get tail(): Job | undefined {
+    return this.#tail;
+  }
+
   get size(): number {
     return this.#size;
   }

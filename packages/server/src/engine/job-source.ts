@@ -1,24 +1,35 @@
 import type { FunctionTable } from './function-table.ts';
 import type { Job } from './job.ts';
 import type { JobLife } from './job-life.ts';
-import { findTwin, type JobTable } from './job-table.ts';
+import { findParkedTwin, findTwin, type JobTable } from './job-table.ts';
+import type { Parking } from './parking.ts';
 import { NOBODY, Peer } from './peer.ts';
-import type { Submission, SubmitRefusal } from './submission.ts';
+import type { Submission, Submitted } from './submission.ts';
 import type { Submissions } from './submissions.ts';
+
+/** What {@link JobSource} needs. */
+export interface JobSourceParts {
+  readonly functions: FunctionTable;
+  readonly jobs: JobTable;
+  readonly life: JobLife;
+  readonly parking: Parking | undefined;
+}
 
 /** Where schedules get their jobs, their numbers and their memory. */
 export class JobSource {
   readonly #functions: FunctionTable;
   readonly #jobs: JobTable;
   readonly #life: JobLife;
+  readonly #parking: Parking | undefined;
   readonly #submissions: Submissions;
   // Nobody: background jobs have nobody to answer.
   readonly #peer = new Peer(0, NOBODY, '', false);
 
-  constructor(functions: FunctionTable, jobs: JobTable, life: JobLife, submissions: Submissions) {
+  constructor({ functions, jobs, life, parking }: JobSourceParts, submissions: Submissions) {
     this.#functions = functions;
     this.#jobs = jobs;
     this.#life = life;
+    this.#parking = parking;
     this.#submissions = submissions;
   }
 
@@ -30,18 +41,21 @@ export class JobSource {
     return this.#jobs.takeNumber();
   }
 
-  submit(submission: Submission): Job | SubmitRefusal {
+  submit(submission: Submission): Submitted {
     return this.#submissions.submit(this.#peer, submission);
   }
 
-  /** The job that a submit would merge into. */
-  twinOf(functionName: string, uniqueId: string, workload: Uint8Array): Job | undefined {
+  /** The job that a submit would merge into; the number of a parked one. */
+  twinOf(functionName: string, uniqueId: string, workload: Uint8Array): Job | number | undefined {
     const fn = this.#functions.get(functionName);
-    return fn === undefined ? undefined : findTwin(fn, uniqueId, workload);
+    if (fn === undefined) return undefined;
+    const parked = findParkedTwin(this.#jobs, fn, uniqueId, workload);
+    return parked > 0 ? parked : findTwin(fn, uniqueId, workload);
   }
 
-  cancel(job: Job): void {
-    this.#life.cancel(job);
+  cancel(twin: Job | number): void {
+    if (typeof twin === 'number') this.#parking?.drop(twin);
+    else this.#life.cancel(twin);
   }
 
   /** Why nothing may come that takes this much memory. */

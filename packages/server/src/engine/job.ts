@@ -20,9 +20,10 @@ export const LOW = 2 satisfies Priority;
  * - `queued`: in a queue of its function, any worker may take it.
  * - `running`: `worker` holds it; `alarm` is its timeout, if it has one.
  * - `cancelled`: ended for everybody but the worker, whose remaining packets are swallowed.
+ * - `parked`: in the store; what is here is nobody's any more.
  * - `ended`: gone.
  */
-export type JobState = 'storing' | 'delayed' | 'queued' | 'running' | 'cancelled' | 'ended';
+export type JobState = 'storing' | 'delayed' | 'queued' | 'running' | 'cancelled' | 'parked' | 'ended';
 
 /** What the engine knows of one job. Millions may exist, so there is nothing in it that could be computed. */
 export class Job {
@@ -53,9 +54,6 @@ export class Job {
   /** Neighbours in its queue, or among the jobs its worker runs. */
   next: Job | undefined = undefined;
   previous: Job | undefined = undefined;
-  /** Other jobs with the same unique id, of other functions. */
-  olderTwin: Job | undefined = undefined;
-  newerTwin: Job | undefined = undefined;
 
   constructor(
     number: number,

@@ -44,6 +44,8 @@ export class Ledger {
   #owedChanges = new Set<Job>();
   #owedDeaths = new Map<number, StoredChange>();
   #owedSettings = new Map<string, string | undefined>();
+  /** Of the batch that is being committed. */
+  #changesUnderWay: ReadonlySet<Job> = new Set();
   #isSealed = false;
 
   /** @param wanted called when something has come; {@link take} is then to be called soon */
@@ -112,6 +114,18 @@ export class Ledger {
     this.#wanted();
   }
 
+  /** True while something about a job that the store has is not as it is here. */
+  owes(job: Job): boolean {
+    return this.#changes.has(job) || this.#owedChanges.has(job) || this.#changesUnderWay.has(job);
+  }
+
+  /** A job that the store has can not be read: it shall not come back at the next start either. */
+  giveUp(number: number): void {
+    if (this.#isSealed) return;
+    this.#dones.push(number);
+    this.#wanted();
+  }
+
   /** A setting is to outlive a restart; undefined removes it. */
   set(key: string, value: string | undefined): void {
     if (this.#isSealed) return;
@@ -145,6 +159,7 @@ export class Ledger {
       dones: this.#dones,
       settings: new Map([...this.#owedSettings, ...this.#settings]),
     };
+    this.#changesUnderWay = changes;
     this.#commit = new Commit();
     this.#changes = new Set();
     this.#owedChanges = new Set();
@@ -169,6 +184,7 @@ export class Ledger {
   settle({ commit, changes, deaths, batch }: LedgerBatch, refused: Error | undefined): void {
     commit.outcome = refused ?? 'stored';
     for (const { payload } of commit.jobs) releasePayload(payload);
+    this.#changesUnderWay = new Set();
     if (refused === undefined) return;
     for (const job of changes) if (job.commit === 'stored' && !isOver(job)) this.#owedChanges.add(job);
     for (const [number, death] of deaths) if (!this.#deaths.has(number)) this.#owedDeaths.set(number, death);

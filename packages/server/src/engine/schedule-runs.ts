@@ -1,8 +1,7 @@
-import type { Job } from './job.ts';
 import type { JobSource } from './job-source.ts';
 import { payloadBytes } from './payload.ts';
 import type { Schedule } from './schedule.ts';
-import type { SubmitRefusal } from './submission.ts';
+import type { Submitted } from './submission.ts';
 
 /** Which runs of a schedule are due: those of `instants`; with them, all up to `untilMs` have had their turn. */
 export interface DueRuns {
@@ -38,7 +37,7 @@ export class ScheduleRuns {
   }
 
   /** Makes the job of one run. @returns undefined when that of an earlier run is still there, and may stay */
-  submit(schedule: Schedule, atMs: number): Job | SubmitRefusal | undefined {
+  submit(schedule: Schedule, atMs: number): Submitted | undefined {
     const { functionName, payload, priority, overlap } = schedule.definition;
     const workload = payloadBytes(payload);
     const uniqueId = overlap === 'allow' ? ownId(schedule, atMs) : schedule.jobUniqueId;

@@ -1,4 +1,4 @@
-import type { Priority } from './job.ts';
+import type { Job, Priority } from './job.ts';
 import type { OwnRules } from './job-policy.ts';
 import type { PayloadFile } from './payload-file.ts';
 
@@ -16,6 +16,12 @@ export interface Submission {
   readonly rules?: OwnRules | undefined;
 }
 
+/**
+ * What a submit comes to: a job, or why there is none, or the number of a parked job with which it merges. A background
+ * submit is thereby through; a foreground one is to be repeated when the job is back, see `Engine.recall`.
+ */
+export type Submitted = Job | SubmitRefusal | number;
+
 /** Why a submit made no job. */
 export type SubmitRefusal =
   | 'unique-too-large'
@@ -27,6 +33,7 @@ export type SubmitRefusal =
   | 'queue-full'
   | 'too-many-jobs'
   | 'memory-full'
+  | 'no-memory'
   | 'shutting-down';
 
 /** Why a CAN_DO registered nothing. */

@@ -3,12 +3,13 @@ import type { FunctionTable } from './function-table.ts';
 import { Job } from './job.ts';
 import type { JobLife } from './job-life.ts';
 import { JobPolicy } from './job-policy.ts';
-import { findTwin, type JobTable } from './job-table.ts';
+import { findParkedTwin, findTwin, type JobTable } from './job-table.ts';
 import { type Ledger, startOf } from './ledger.ts';
+import type { Parking } from './parking.ts';
 import { keepPayload, payloadSizeBytes } from './payload.ts';
 import { PayloadFile } from './payload-file.ts';
 import type { Peer } from './peer.ts';
-import type { Submission, SubmitRefusal } from './submission.ts';
+import type { Submission, SubmitRefusal, Submitted } from './submission.ts';
 import type { Watchers } from './watchers.ts';
 
 const MAX_UNIQUE_BYTES = 64;
@@ -21,6 +22,7 @@ export interface SubmissionOptions {
   readonly noWorker: 'queue' | 'fail';
   readonly maxJobs: number;
   readonly maxQueueBytes: number;
+  readonly maxMemoryBytes: number;
   /** What keeps background jobs, if anything does. */
   readonly ledger?: Ledger | undefined;
   /** What else takes of the memory for jobs. */
@@ -35,6 +37,7 @@ export class Submissions {
   readonly #jobs: JobTable;
   readonly #life: JobLife;
   readonly #watchers: Watchers;
+  readonly #parking: Parking | undefined;
   readonly #options: SubmissionOptions;
   /** Nothing is accepted any more. */
   draining = false;
@@ -46,12 +49,14 @@ export class Submissions {
     jobs: JobTable,
     life: JobLife,
     watchers: Watchers,
+    parking: Parking | undefined,
     options: SubmissionOptions,
   ) {
     this.#functions = functions;
     this.#jobs = jobs;
     this.#life = life;
     this.#watchers = watchers;
+    this.#parking = parking;
     this.#options = options;
   }
 
@@ -67,15 +72,19 @@ export class Submissions {
 
   /** Whether there is room for one more job with such a payload. */
   hasRoom(payloadBytes: number): boolean {
-    const { maxJobs, maxQueueBytes } = this.#options;
-    return this.#jobs.size < maxJobs && this.sizeBytes + payloadBytes <= maxQueueBytes;
+    return this.#jobs.size < this.#options.maxJobs && this.#findFull(payloadBytes) === undefined;
   }
 
   hasRoomFor(sizeBytes: number): boolean {
-    return this.sizeBytes + sizeBytes <= this.#options.maxQueueBytes;
+    return this.#findFull(sizeBytes) === undefined;
   }
 
-  submit(peer: Peer, submission: Submission): Job | SubmitRefusal {
+  /** What they do take, when so many of them are parked. */
+  get memoryBytes(): number {
+    return this.sizeBytes - this.#jobs.sizeBytes + this.#jobs.memoryBytes;
+  }
+
+  submit(peer: Peer, submission: Submission): Submitted {
     const { functionName, uniqueId, workload, priority, background, runAtMs, reducer, rules } = submission;
     if (uniqueId.length > MAX_UNIQUE_BYTES) return 'unique-too-large';
     if (reducer !== undefined && reducer.length > MAX_UNIQUE_BYTES) return 'reducer-too-large';
@@ -88,10 +97,13 @@ export class Submissions {
     if (fn === undefined) return 'too-many-functions';
     const twin = findTwin(fn, uniqueId, workload);
     if (twin !== undefined) return this.#join(twin, peer, background);
+    const parkedTwin = findParkedTwin(this.#jobs, fn, uniqueId, workload);
+    if (parkedTwin > 0) return this.#findFull(0) ?? parkedTwin;
     const isOrphan = !background && fn.registrationCount === 0;
     if (isOrphan && this.#options.noWorker === 'fail') return 'no-worker';
     if (this.#jobs.size >= this.#options.maxJobs) return 'too-many-jobs';
-    if (this.sizeBytes + payloadSizeBytes(workload) > this.#options.maxQueueBytes) return 'memory-full';
+    const full = this.#findFull(payloadSizeBytes(workload));
+    if (full !== undefined) return full;
     const limit = fn.maxQueue[priority];
     if (limit > 0 && fn.total >= limit) return 'queue-full';
     const number = this.#jobs.takeNumber();
@@ -105,9 +117,18 @@ export class Submissions {
     return job;
   }
 
+  #findFull(moreBytes: number): SubmitRefusal | undefined {
+    if (this.sizeBytes + moreBytes > this.#options.maxQueueBytes) return 'memory-full';
+    const { maxMemoryBytes } = this.#options;
+    if (this.memoryBytes + moreBytes <= maxMemoryBytes) return undefined;
+    this.#parking?.makeRoom(moreBytes + this.memoryBytes - this.#jobs.memoryBytes);
+    return this.memoryBytes + moreBytes <= maxMemoryBytes ? undefined : 'no-memory';
+  }
+
   /** The job is there already: a foreground submit waits for it, too, a background one makes it stay. */
   #join(twin: Job, peer: Peer, background: boolean): Job | SubmitRefusal {
-    if (this.sizeBytes > this.#options.maxQueueBytes) return 'memory-full';
+    const full = this.#findFull(0);
+    if (full !== undefined) return full;
     if (background) {
       twin.background = true;
       if (twin.commit === undefined) this.#options.ledger?.put(twin, startOf(twin));

@@ -64,6 +64,11 @@ export function submit(
     session.sendRefusal(REFUSALS[job]);
     return;
   }
+  if (typeof job === 'number') {
+    if (background) session.send({ type: 'JOB_CREATED', magic: 'RES', handle: engine.handlePrefix + job });
+    else session.recall(job);
+    return;
+  }
   const created: Packet = { type: 'JOB_CREATED', magic: 'RES', handle: engine.handleOf(job) };
   const { commit } = job;
   // A client that waits for the result learns by itself that there will be none; only a promise has to be durable first.

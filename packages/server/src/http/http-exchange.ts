@@ -1,5 +1,6 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Commit, CommitWaiter } from '../engine/ledger.ts';
+import { releasePayload, retainPayload } from '../engine/payload.ts';
 import type { PayloadFile } from '../engine/payload-file.ts';
 import type { Peer, PeerPort } from '../engine/peer.ts';
 import type { SubmitRefusal } from '../engine/submission.ts';
@@ -28,6 +29,7 @@ const STATUS: { readonly [R in SubmitRefusal]: number } = {
   'queue-full': 503,
   'too-many-jobs': 503,
   'memory-full': 503,
+  'no-memory': 503,
   'too-many-functions': 503,
   'shutting-down': 503,
 };
@@ -109,14 +111,23 @@ export class HttpExchange
   }
 
   bodyComplete(workload: Uint8Array | PayloadFile): void {
-    const { engine, turn, limitLog } = this.#context;
+    const { engine, turn } = this.#context;
     turn.begin();
     this.#peer = engine.connect(this, this.#address, true);
-    const job = engine.submit(this.#peer, { ...this.#submission, workload, runAtMs: 0, reducer: undefined });
+    this.#submit(this.#peer, workload);
+  }
+
+  #submit(peer: Peer, workload: Uint8Array | PayloadFile): void {
+    const { engine, limitLog } = this.#context;
+    const job = engine.submit(peer, { ...this.#submission, workload, runAtMs: 0, reducer: undefined });
     if (typeof job === 'string') {
       const { error, limit } = REFUSALS[job];
       if (limit !== undefined) limitLog.note(limit, { address: this.#address });
       this.#refuse(STATUS[job], error.code, error.text);
+      return;
+    }
+    if (typeof job === 'number') {
+      this.#joinParked(peer, workload, job);
       return;
     }
     this.#jobHeaders = { 'X-Gearman-Job-Handle': engine.handleOf(job) };
@@ -128,6 +139,22 @@ export class HttpExchange
     } else {
       this.#answer('JOB_CREATED', NO_BODY);
     }
+  }
+
+  /** Submits again when the job with which it merges is back, if it waits for its result. */
+  #joinParked(peer: Peer, workload: Uint8Array | PayloadFile, number: number): void {
+    const { engine, turn } = this.#context;
+    if (this.#submission.background) {
+      this.#jobHeaders = { 'X-Gearman-Job-Handle': engine.handlePrefix + number };
+      this.#answer('JOB_CREATED', NO_BODY);
+      return;
+    }
+    retainPayload(workload);
+    const submitAgain = (): void => {
+      if (!this.#left) this.#submit(peer, workload);
+      releasePayload(workload);
+    };
+    engine.parking?.recall(number, { goOn: () => turn.add({ endTurn: submitAgain }) });
   }
 
   // What the engine says

@@ -4,6 +4,7 @@ import type { Engine } from '../engine/engine.ts';
 import type { CheckedLimits, LogLevel } from '../options.ts';
 import type { ResultDesk } from '../result-desk.ts';
 import type { Spool } from '../spool/spool.ts';
+import type { StoredJob } from '../store/store.ts';
 import type { Congestion } from './congestion.ts';
 import type { InputBudget } from './input-budget.ts';
 import type { LimitLog, LimitName } from './limit-log.ts';
@@ -33,6 +34,8 @@ export interface ServerContext {
   readonly logLevel: LogLevel;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Jobs as the store has them, which are parked; see `JobStore.read`. */
+  readStored(numbers: readonly number[]): Promise<readonly StoredJob[]>;
   /** A peer broke a rule, or a limit. */
   peerError(session: Session, message: string, limit?: LimitName): void;
   /** The session is over. */

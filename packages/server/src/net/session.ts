@@ -18,8 +18,8 @@ import type { ServerContext } from './server-context.ts';
 import type { Transport } from './transport.ts';
 import type { TurnTask } from './turn.ts';
 
-/** Pieces of a long answer, made as the peer takes them. */
-export type Listing = Iterator<string, unknown, unknown>;
+/** Pieces of a long answer, made as the peer takes them; after a promise it goes on when that resolves. */
+export type Listing = Iterator<string | Promise<void>, unknown, unknown>;
 
 /** How much of a long answer is made at a time, and what a line of it costs. */
 const MOST_LINES_PER_TURN = 500;
@@ -47,6 +47,7 @@ export class Session
   #listing: Listing | undefined;
   /** An answer is being found out. */
   #awaits = false;
+  #listingWaits = false;
   #noMoreInput = false;
   /** Messages wait for the next turn. */
   #yielded = false;
@@ -144,6 +145,12 @@ export class Session
   waitFor(reader: PeerPort): void {
     this.#heldUp = true;
     this.context.congestion.wait(this, reader);
+  }
+
+  /** The message that is being handled comes again when a parked job is back. */
+  recall(number: number): void {
+    this.#heldUp = true;
+    this.context.engine.parking?.recall(number, this);
   }
 
   /** A rule was broken: sends what was answered so far, then closes. */
@@ -345,7 +352,7 @@ export class Session
   #continueListing(): void {
     const listing = this.#listing;
     // With too much waiting it goes on when the peer has read.
-    if (listing === undefined || this.#outbox.congested) return;
+    if (listing === undefined || this.#listingWaits || this.#outbox.congested) return;
     const { turn } = this.context;
     const most = Math.min(MOST_LINES_PER_TURN, Math.ceil(turn.allowance(false) / STEPS_PER_LINE));
     let text = '';
@@ -355,12 +362,30 @@ export class Session
         this.#listing = undefined;
         break;
       }
+      if (typeof line.value !== 'string') {
+        this.#awaitListing(line.value);
+        break;
+      }
       text += line.value;
     }
     turn.spend(most * STEPS_PER_LINE, this.#listing !== undefined);
     if (text !== '') this.sendText(text);
     if (this.#listing === undefined) this.#goOn();
-    else this.#joinTurn();
+    else if (!this.#listingWaits) this.#joinTurn();
+  }
+
+  #awaitListing(promise: Promise<void>): void {
+    this.#listingWaits = true;
+    promise.then(
+      () => {
+        this.#listingWaits = false;
+        if (!this.#left) this.#joinTurn();
+      },
+      (error: unknown) => {
+        this.context.logger.error({ err: error }, 'a listing broke off: its jobs could not be read');
+        this.close('its answer could not be read from the store');
+      },
+    );
   }
 
   #leave(reason: string): void {

@@ -70,6 +70,11 @@ async function accepted(store: JobStore, parts: Partial<StoreBatch>): Promise<vo
   equal((await store.commit(batchOf(parts))).refused, undefined);
 }
 
+async function read(store: JobStore, numbers: readonly number[]): Promise<StoredJob[]> {
+  const jobs = await store.read(numbers);
+  return jobs.map((job) => ({ ...job, payload: Buffer.from(job.payload) }));
+}
+
 /** What the next store finds. */
 async function found(place: StorePlace) {
   const store = await place.store();
@@ -246,14 +251,27 @@ const CHECKS: Readonly<Record<string, Check>> = {
     equal((await found(place)).jobs.length, 5);
   },
 
-  'payloads can be read while their jobs live': async (place) => {
+  'jobs can be read while they live, in the order asked for, with what has changed': async (place) => {
     const store = await place.store();
     await store.open();
     const large = Buffer.alloc(2 * 1024 * 1024, 'y');
-    await accepted(store, { puts: [jobOf(1), jobOf(2, { payload: large }), jobOf(3)], dones: [3] });
-    deepEqual(Buffer.from((await store.payload(1)) ?? []), jobOf(1).payload);
-    ok(large.equals((await store.payload(2)) ?? Buffer.alloc(0)));
-    deepEqual([await store.payload(3), await store.payload(99)], [undefined, undefined]);
+    const puts = [
+      jobOf(1),
+      jobOf(2, { payload: large }),
+      jobOf(3),
+      jobOf(4, { uniqueId: EVERY_BYTE.slice(0, 64) }),
+    ];
+    await accepted(store, { puts, dones: [3] });
+    const change = { runAtMs: 5, attempts: 2, state: 'waiting', extra: 'why' } as const;
+    await accepted(store, { puts: [jobOf(5)], changes: [{ number: 4, ...change }] });
+    deepEqual(await read(store, []), []);
+    deepEqual(await read(store, [3, 99]), []);
+    deepEqual(await read(store, [5, 4, 99, 2, 3, 1]), [
+      jobOf(5),
+      { ...puts[3], ...change },
+      { ...puts[1] },
+      jobOf(1),
+    ]);
     await store.close();
   },
 
@@ -268,6 +286,26 @@ const CHECKS: Readonly<Record<string, Check>> = {
       await rm(directory, { recursive: true });
     }
   },
+  'thousands of jobs can be read at once, also those of an earlier process, and while others are committed':
+    async (place) => {
+      const payload = Buffer.alloc(1000, 'p');
+      const puts = Array.from({ length: 3000 }, (_, i) => jobOf(i + 1, { payload }));
+      await record(place, { puts: puts.slice(0, 1500) }, { dones: [7, 8, 9] });
+      const store = await place.store();
+      await store.open();
+      await accepted(store, { puts: puts.slice(1500) });
+      const commit = accepted(store, { puts: [jobOf(4000)] });
+      const numbers = puts.map(({ number }) => number).reverse();
+      const jobs = await read(store, numbers);
+      deepEqual(
+        jobs.map(({ number }) => number),
+        numbers.filter((number) => number < 7 || number > 9),
+      );
+      deepEqual(jobs[0], puts[2999]);
+      deepEqual(jobs.at(-1), puts[0]);
+      await commit;
+      await store.close();
+    },
 
   'usage counts the jobs that live': async (place) => {
     const store = await place.store();
@@ -311,7 +349,7 @@ async function adopts(place: StorePlace, store: JobStore, directory: string): Pr
   // From now on the files of the server may go.
   for (const path of paths) await rm(path);
   await accepted(store, { dones: [3] });
-  ok(large.equals((await store.payload(1)) ?? Buffer.alloc(0)));
+  ok(large.equals((await store.read([1]))[0]?.payload ?? Buffer.alloc(0)));
   await place.crash();
   deepEqual((await found(place)).jobs, [jobOf(1, { payload: large })]);
   const gone = jobOf(4, {

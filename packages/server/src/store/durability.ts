@@ -6,6 +6,7 @@ import { RefusalLog } from '../net/refusal-log.ts';
 import { Committer } from './committer.ts';
 import { HandleNumbers } from './handle-numbers.ts';
 import { withKey } from './payload-files.ts';
+import { Recaller } from './recaller.ts';
 import type { JobStore, StoreContent } from './store.ts';
 
 /** How a server's store does, at one moment. */
@@ -36,6 +37,7 @@ export interface DurabilityParts {
   readonly logger: Logger;
   readonly handlePrefix: string;
   readonly maxQueueBytes: number;
+  readonly maxMemoryBytes: number;
   /** How long the store may take to answer. */
   readonly storeTimeoutMs: number;
   /** Jobs were not taken. */
@@ -56,6 +58,7 @@ export class Durability {
   readonly #parts: DurabilityParts;
   readonly #committer: Committer;
   readonly #numbers: HandleNumbers;
+  readonly #recaller: Recaller | undefined;
   readonly #log: RefusalLog;
   #opening: Promise<void> | undefined;
   #isOpen = false;
@@ -76,6 +79,10 @@ export class Durability {
         committed: () => parts.committed(),
       },
     );
+    const { parking } = engine;
+    if (parking === undefined) return;
+    const recalled = (): void => parts.committed();
+    this.#recaller = new Recaller({ store: parts.store, parking, clock, logger, recalled });
   }
 
   get isOpen(): boolean {
@@ -104,6 +111,7 @@ export class Durability {
     if (!this.#isOpen) return;
     this.#numbers.check();
     this.#committer.flush();
+    this.#recaller?.check();
   }
 
   /** Resolves when everything so far is durable or refused, or the store does not answer any more. */
@@ -111,6 +119,7 @@ export class Durability {
     if (!this.#isOpen || (await this.#inTime(this.#committer.idle()))) return;
     const { store, logger, storeTimeoutMs } = this.#parts;
     this.#committer.abandon();
+    void this.#recaller?.stop();
     this.#isOpen = false;
     logger.error(
       { store: store.name, storeTimeoutMs },
@@ -131,6 +140,7 @@ export class Durability {
     await this.#opening?.catch(() => {});
     await this.idle();
     if (!this.#isOpen) return;
+    if (this.#recaller !== undefined) await this.#inTime(this.#recaller.stop());
     this.#isOpen = false;
     const { store, logger, storeTimeoutMs } = this.#parts;
     if (await this.#inTime(store.close())) return;
@@ -153,7 +163,7 @@ export class Durability {
   }
 
   async #open(): Promise<void> {
-    const { store, engine, logger, handlePrefix, maxQueueBytes } = this.#parts;
+    const { store, engine, logger, handlePrefix, maxQueueBytes, maxMemoryBytes } = this.#parts;
     const content = await this.#content();
     try {
       await this.#restore(content);
@@ -165,14 +175,15 @@ export class Durability {
     await this.#committer.idle();
     if (this.#committer.lastRefusal !== undefined) this.#numbers.leap(randomInt(LARGEST_LEAP));
     this.#isOpen = true;
-    const { jobCount: jobs, sizeBytes } = engine;
+    const { jobCount: jobs, sizeBytes, memoryBytes } = engine;
     logger.info({ store: store.name, jobs, handles: adopted }, 'the store is open');
-    if (sizeBytes > maxQueueBytes) {
-      logger.warn(
-        { jobs, sizeBytes, maxQueueBytes },
-        'the stored jobs take more than maxQueueBytes: no new ones are accepted until enough of them have run',
-      );
-    }
+    const limit =
+      sizeBytes > maxQueueBytes ? 'maxQueueBytes' : memoryBytes > maxMemoryBytes ? 'maxMemoryBytes' : '';
+    if (limit === '') return;
+    logger.warn(
+      { jobs, sizeBytes, maxQueueBytes, memoryBytes, maxMemoryBytes },
+      `the stored jobs take more than ${limit}: no new ones are accepted until enough of them have run`,
+    );
   }
 
   async #content(): Promise<StoreContent> {

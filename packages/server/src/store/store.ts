@@ -64,7 +64,7 @@ export type StoreOutcome = { readonly refused: undefined } | { readonly refused:
 
 /** What a store gives back when it is opened. */
 export interface StoreContent {
-  /** Every job that was put and is not done, in the order of their numbers. */
+  /** Every job that was put and is not done, in the order of their numbers. A payload is good until the next is asked for. */
   readonly jobs: AsyncIterable<StoredJob>;
   readonly settings: ReadonlyMap<string, string>;
   /** The largest number ever put, or 0. */
@@ -110,8 +110,13 @@ export interface JobStore {
   open(options?: StoreOpenOptions): Promise<StoreContent>;
   /** Makes a batch durable. Rejects only when the store is broken for good: nothing can be recorded any more. */
   commit(batch: StoreBatch): Promise<StoreOutcome>;
-  /** The payload of a job that is put and not done; undefined for any other. */
-  payload(number: number): Promise<Uint8Array | undefined>;
+  /**
+   * Those of these jobs that are put and not done, whole and with all changes, in the order of `numbers`. A number comes
+   * once, and may be any. Commits may be under way meanwhile.
+   *
+   * @returns a promise that rejects when they cannot be read at present; a job that is lost for good is left out
+   */
+  read(numbers: readonly number[]): Promise<readonly StoredJob[]>;
   usage(): StoreUsage;
   /** Ends it; what was committed stays. */
   close(): Promise<void>;

@@ -8,6 +8,9 @@ import { pause, resume, run } from './pausing.ts';
 import { listPaused, listSchedules } from './schedules.ts';
 import { OK, TEXT_ERRORS, unknownCommand } from './text-error.ts';
 
+/** No answer: the line comes again. */
+const WAITS = '';
+
 /** Makes the answer to a line whose first word is the command: one text, now or later, or a listing. */
 type TextHandler = (session: Session, words: readonly string[]) => string | Listing | Promise<string>;
 
@@ -40,6 +43,7 @@ export function answerLine(session: Session, line: string): void {
   const command = words[0] ?? '';
   const handler = TEXT_HANDLERS.get(command.toLowerCase());
   const answer = handler === undefined ? unknownCommand(command) : handler(session, words);
+  if (answer === WAITS) return;
   if (typeof answer === 'string') session.sendText(answer);
   else if (answer instanceof Promise) session.sendLater(answer.catch((error) => failed(session, error)));
   else session.sendListing(answer);
@@ -54,19 +58,26 @@ function show({ context }: Session, words: readonly string[]): string | Listing 
   const [command = '', ...what] = words;
   if (what.length === 0) return unknownCommand(command);
   const subject = what.join(' ').toLowerCase();
-  if (subject === 'jobs') return listJobs(context.engine);
-  if (subject === 'unique jobs') return listUniqueJobs(context.engine);
+  if (subject === 'jobs') return listJobs(context);
+  if (subject === 'unique jobs') return listUniqueJobs(context);
   if (subject === 'schedules') return listSchedules(context.engine);
   if (subject === 'paused') return listPaused(context.engine);
   return TEXT_ERRORS.unknownShow;
 }
 
-function cancel({ context }: Session, words: readonly string[]): string {
+function cancel(session: Session, words: readonly string[]): string {
+  const { context } = session;
   const [command = '', what, handle] = words;
   if (words.length <= 2) return unknownCommand(command);
   if (words.length === 3 && what?.toLowerCase() === 'schedule' && handle !== undefined)
     return context.engine.schedules.cancel(handle) ? OK : TEXT_ERRORS.unknownSchedule;
   if (words.length > 3 || what?.toLowerCase() !== 'job' || handle === undefined)
     return TEXT_ERRORS.unknownError;
-  return context.engine.cancel(handle) ? OK : TEXT_ERRORS.unknownJob;
+  const { engine } = context;
+  const parked = engine.parking?.find(handle) ?? 0;
+  if (parked > 0) {
+    session.recall(parked);
+    return WAITS;
+  }
+  return engine.cancel(handle) ? OK : TEXT_ERRORS.unknownJob;
 }

@@ -1,5 +1,8 @@
 import type { Engine } from '../engine/engine.ts';
-import { HIGH, isAbandoned, LOW, NORMAL } from '../engine/job.ts';
+import { HIGH, isAbandoned, type Job, LOW, NORMAL } from '../engine/job.ts';
+import type { ServerContext } from '../net/server-context.ts';
+import type { Listing } from '../net/session.ts';
+import type { StoredJob } from '../store/store.ts';
 import { escapeLine, escapeName } from './escape.ts';
 
 const END = '.\n';
@@ -32,15 +35,49 @@ export function* listWorkers(engine: Engine): Generator<string> {
 }
 
 /** `HANDLE RETRIES ABANDONED STORED` */
-export function* listJobs(engine: Engine): Generator<string> {
-  for (const job of engine.jobs()) {
-    yield `${engine.handleOf(job)}\t${job.retries}\t${isAbandoned(job) ? 1 : 0}\t${job.background ? 1 : 0}\n`;
-  }
-  yield END;
+export function listJobs(context: ListedServer): Listing {
+  const { handlePrefix } = context.engine;
+  const line = (number: number, retries: number, abandoned: 0 | 1, stored: 0 | 1): string =>
+    `${handlePrefix}${number}\t${retries}\t${abandoned}\t${stored}\n`;
+  return list(
+    context,
+    (job) => line(job.number, job.retries, isAbandoned(job) ? 1 : 0, job.background ? 1 : 0),
+    ({ number, attempts }) => line(number, attempts, 0, 1),
+  );
 }
 
 /** One unique id per line, empty ones too. */
-export function* listUniqueJobs(engine: Engine): Generator<string> {
-  for (const job of engine.jobs()) yield `${escapeLine(job.uniqueId)}\n`;
+export function listUniqueJobs(context: ListedServer): Listing {
+  const line = ({ uniqueId }: Job | StoredJob): string => `${escapeLine(uniqueId)}\n`;
+  return list(context, line, line);
+}
+
+/** What listings need of a server. */
+type ListedServer = Pick<ServerContext, 'engine' | 'readStored'>;
+
+/** All jobs, oldest first. What is said of those that are parked is in the store: it is read page by page. */
+function* list(
+  { engine, readStored }: ListedServer,
+  ofJob: (job: Job) => string,
+  ofParked: (job: StoredJob) => string,
+): Generator<string | Promise<void>> {
+  for (const { jobs, parked } of engine.pages()) {
+    let stored: readonly StoredJob[] = [];
+    if (parked.length > 0) {
+      yield readStored(parked).then((found) => {
+        stored = found;
+      });
+    }
+    let next = 0;
+    for (const job of jobs) {
+      for (let other = stored[next]; other !== undefined && other.number < job.number; other = stored[++next])
+        yield ofParked(other);
+      if (job.state !== 'cancelled' && job.state !== 'ended') yield ofJob(job);
+    }
+    for (; next < stored.length; next++) {
+      const other = stored[next];
+      if (other !== undefined) yield ofParked(other);
+    }
+  }
   yield END;
 }

@@ -170,6 +170,7 @@ const rules: fc.Arbitrary<Rules> = fc.record({
   ),
   ttlMs: fc.constantFrom(undefined, undefined, 1000, 90_000),
   maxDead: fc.constantFrom(undefined, 2, 100),
+  parks: fc.boolean(),
 });
 
 /** Any run of up to so many steps. */

@@ -11,7 +11,7 @@ import type { RealSystem } from './real-system.ts';
 type Must = (holds: boolean, rule: string, subject?: string | number) => void;
 
 /** What must hold of the engine after every step, whatever the model says. @returns what does not */
-export function findBroken({ engine, living }: RealSystem, costs: Costs): string[] {
+export function findBroken({ engine, living, parked }: RealSystem, costs: Costs): string[] {
   const broken: string[] = [];
   const must: Must = (holds, rule, subject = '') => {
     if (!holds) broken.push(`${rule} ${subject}`);
@@ -38,7 +38,9 @@ export function findBroken({ engine, living }: RealSystem, costs: Costs): string
   for (const { number } of dead?.values() ?? []) {
     must(!jobs.some((job) => job.number === number), 'is not dead and alive', number);
   }
-  must(engine.jobCount === jobs.length, 'every job can be reached');
+  for (const { payload } of parked) sizeBytes += costs.jobBytes + payload.length;
+  must(engine.jobCount === jobs.length + parked.length, 'every job can be reached');
+  must((engine.parking?.count ?? 0) === parked.length, 'parked jobs are in the store');
   must(engine.sizeBytes === sizeBytes, 'memory is accounted for');
   must(
     engine.runningCount === held.filter((job) => job.state === 'running').length,
@@ -50,7 +52,7 @@ export function findBroken({ engine, living }: RealSystem, costs: Costs): string
   );
   for (const fn of functions) {
     const own = living.filter((job) => job.fn === fn);
-    checkFunction(fn, own, must);
+    checkFunction(fn, own, parked.filter((job) => job.functionName === fn.name).length, must);
     const registrations = peers.map((peer) => registrationsOf(peer).filter((each) => each.fn === fn).length);
     must(
       fn.registrationCount === registrations.reduce((a, b) => a + b, 0),
@@ -67,6 +69,7 @@ export function findLeftOver({ engine }: RealSystem): string[] {
   const left: string[] = [];
   if (engine.jobCount !== 0) left.push(`${engine.jobCount} jobs`);
   if (engine.sizeBytes !== 0) left.push(`${engine.sizeBytes} bytes`);
+  if (engine.memoryBytes !== 0) left.push(`${engine.memoryBytes} bytes of memory`);
   if (engine.runningCount !== 0) left.push(`${engine.runningCount} running`);
   if (engine.sleeperCount !== 0) left.push(`${engine.sleeperCount} sleepers`);
   if (engine.peers.size !== 0) left.push(`${engine.peers.size} peers`);
@@ -101,9 +104,12 @@ function checkJob(engine: Engine, job: Job, must: Must): void {
   must(job.policy?.expiry === undefined || !isHeld, 'does not expire while it runs', number);
 }
 
-function checkFunction(fn: GearmanFunction, jobs: readonly Job[], must: Must): void {
-  const queued = jobs.filter((job) => job.state === 'queued');
-  must(fn.total === jobs.length, 'jobs are counted', fn.name);
+function checkFunction(fn: GearmanFunction, jobs: readonly Job[], parked: number, must: Must): void {
+  const isHeld = (job: Job): boolean => fn.backlogs[job.priority]?.precedes(job) === true;
+  const waiting = jobs.filter((job) => job.state === 'queued');
+  const queued = waiting.filter((job) => !isHeld(job));
+  must(fn.total === jobs.length + parked, 'jobs are counted', fn.name);
+  must(fn.heldBack === waiting.length - queued.length + parked, 'jobs held back are counted', fn.name);
   must(
     fn.running === jobs.filter((job) => job.state === 'running').length,
     'running jobs are counted',

@@ -18,6 +18,8 @@ export interface Rules {
   readonly ttlMs: number | undefined;
   /** How many dead jobs are kept. */
   readonly maxDead: number | undefined;
+  /** There is a store, and as many jobs as possible are there instead of in memory. The model does not know. */
+  readonly parks: boolean;
 }
 
 /** What another attempt follows on, and how long after; every delay is the same. */

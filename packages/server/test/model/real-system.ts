@@ -3,8 +3,11 @@ import { Engine } from '../../src/engine/engine.ts';
 import type { GearmanFunction } from '../../src/engine/gearman-function.ts';
 import { HIGH, type Job, LOW, NORMAL } from '../../src/engine/job.ts';
 import type { JobRules } from '../../src/engine/job-policy.ts';
+import { Ledger } from '../../src/engine/ledger.ts';
 import { payloadBytes } from '../../src/engine/payload.ts';
 import type { Peer, PeerPort } from '../../src/engine/peer.ts';
+import type { StoredJob } from '../../src/store/store.ts';
+import { MemoryPlace } from '../support/memory-store.ts';
 import {
   describeAssignment,
   describeFunction,
@@ -33,6 +36,10 @@ export class RealSystem implements JobSystem {
   readonly engine: Engine;
   /** The jobs that had not ended when the engine was last described. */
   living: readonly Job[] = [];
+  /** And those of them that were not in memory. */
+  parked: readonly StoredJob[] = [];
+  readonly #ledger: Ledger | undefined;
+  readonly #place = new MemoryPlace();
   readonly #peers = new Map<number, Peer>();
   #heard: string[] = [];
   #told: string[] = [];
@@ -45,9 +52,14 @@ export class RealSystem implements JobSystem {
       ttlMs,
       retry: retry && { ...retry, backoff: { ...backoff, delayMs: retry.delayMs } },
     };
+    // A job that comes back wakes somebody; otherwise nobody was woken who registered after it was submitted. And without a
+    // store dead jobs are in memory.
+    const parks = rules.parks && rules.workerWakeup === 'auto' && maxDead === undefined;
+    this.#ledger = parks ? new Ledger(() => {}) : undefined;
     this.engine = new Engine({
       ...rules,
       ...{ maxSchedules: 10, maxScheduleBytes: 1000 },
+      ...{ ledger: this.#ledger, maxMemoryBytes: 1_000_000, parkAboveBytes: 0 },
       rulesOf: (name) => (name === RULED_FUNCTION ? ruled : undefined),
       dead: maxDead === undefined ? undefined : { max: maxDead, maxAgeMs: MAX_DEAD_AGE_MS, maxBytes: 1e6 },
       handlePrefix: HANDLE_PREFIX,
@@ -127,12 +139,42 @@ export class RealSystem implements JobSystem {
 
   submit(id: number, request: SubmitRequest): string {
     const { runAtMs } = request;
-    const job = this.engine.submit(this.peer(id), {
+    const submission = {
       ...request,
       workload: Buffer.from(request.workload, 'latin1'),
       runAtMs: runAtMs === 0 ? 0 : runAtMs + this.#tick(),
-    });
+    };
+    const job = this.engine.submit(this.peer(id), submission);
+    if (typeof job === 'number' && !request.background) {
+      this.#recall(job);
+      return this.submit(id, request);
+    }
+    if (typeof job === 'number') return HANDLE_PREFIX + job;
     return typeof job === 'string' ? job : this.engine.handleOf(job);
+  }
+
+  #recall(number: number): void {
+    let isBack = false;
+    const goOn = (): void => {
+      isBack = true;
+    };
+    this.engine.parking?.recall(number, { goOn });
+    this.#settle();
+    if (!isBack) throw new Error(`${number} did not come back`);
+  }
+
+  /** Everything is stored and read at once, and nothing fails. */
+  #settle(): void {
+    for (;;) {
+      const taken = this.#ledger?.take();
+      if (taken !== undefined) {
+        this.#place.apply(taken.batch);
+        this.engine.settle(taken, undefined);
+      }
+      const numbers = this.engine.parking?.take();
+      if (numbers !== undefined) this.engine.parking?.deliver(this.#place.read(numbers));
+      if (taken === undefined && numbers === undefined) return;
+    }
   }
 
   work(id: number, packet: WorkPacket, handle: string, text: string): string {
@@ -140,6 +182,8 @@ export class RealSystem implements JobSystem {
   }
 
   cancel(handle: string): string {
+    const parked = this.engine.parking?.find(handle) ?? 0;
+    if (parked > 0) this.#recall(parked);
     return this.engine.cancel(handle) ? 'done' : 'unknown';
   }
 
@@ -172,6 +216,7 @@ export class RealSystem implements JobSystem {
   }
 
   takeEffects(): string[] {
+    this.#settle();
     const effects = [...this.#heard, ...this.#told];
     this.#heard = [];
     this.#told = [];
@@ -184,11 +229,20 @@ export class RealSystem implements JobSystem {
     const facts: Fact[] = ['jobs', engine.jobCount, 'running', engine.runningCount];
     facts.push('asleep', engine.sleeperCount, 'bytes', engine.sizeBytes);
     facts.push('next in', delayMs === undefined ? undefined : Math.round(delayMs + 0.25), 'by unique id');
-    for (const uniqueId of UNIQUE_IDS) facts.push(engine.findUnique(uniqueId)?.number);
+    for (const uniqueId of UNIQUE_IDS) {
+      const parked = engine.parking?.findUnique(uniqueId) ?? 0;
+      facts.push(Math.max(engine.findUnique(uniqueId)?.number ?? 0, parked) || undefined);
+    }
     facts.push('dead', ...[...(engine.afterlife.dead?.values() ?? [])].flatMap(describeDead));
     for (const fn of engine.functions()) describeFn(facts, fn);
-    this.living = Array.from(engine.jobs());
-    for (const job of this.living) describe(facts, job);
+    const pages = [...engine.pages()];
+    this.living = pages.flatMap(({ jobs }) => jobs.filter(({ state }) => state !== 'cancelled'));
+    this.parked = this.#place.read(pages.flatMap(({ parked }) => parked));
+    const all = [...this.living, ...this.parked].sort((a, b) => a.number - b.number);
+    for (const job of all) {
+      if ('fn' in job) describe(facts, job);
+      else describeParked(facts, job);
+    }
     for (const peer of engine.peers) describeConnection(facts, peer);
     return facts;
   }
@@ -252,7 +306,9 @@ function describeFn(facts: Fact[], fn: GearmanFunction): void {
   }
   describeFunction(facts, {
     name: fn.name,
-    ready: [fn.ready(HIGH), fn.ready(NORMAL), fn.ready(LOW)],
+    ready: ([HIGH, NORMAL, LOW] as const).map(
+      (priority) => fn.ready(priority) + (fn.backlogs[priority]?.size ?? 0),
+    ),
     delayed: fn.delayed,
     running: fn.running,
     total: fn.total,
@@ -279,6 +335,14 @@ function describe(facts: Fact[], job: Job): void {
     denominator: job.denominator,
     worker: job.worker?.id,
     clients,
+  });
+}
+
+function describeParked(facts: Fact[], job: StoredJob): void {
+  describeJob(facts, {
+    ...{ number: job.number, functionName: job.functionName, uniqueId: job.uniqueId },
+    ...{ priority: job.priority, state: 'queued', background: true, retries: job.attempts },
+    ...{ numerator: 0, denominator: 0, worker: undefined, clients: [] },
   });
 }
 

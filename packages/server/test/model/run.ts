@@ -43,6 +43,7 @@ export function measureCosts(): Costs {
     retry: undefined,
     ttlMs: undefined,
     maxDead: 1,
+    parks: false,
   };
   const system = new RealSystem(rules, { ...START });
   const submission = { functionName: 'f', uniqueId: '', workload: '', priority: 1, runAtMs: 0 } as const;

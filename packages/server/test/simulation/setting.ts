@@ -14,6 +14,13 @@ export const RULES: Readonly<Record<string, JobRules>> = {
 };
 export const PRIORITIES: readonly Priority[] = [0, 1, 2];
 export const FULL = new Error('the disk is full');
+/** Past which jobs are parked and submits refused, by turns: from more than jobs ever take to so little that nearly all are parked. */
+export const MEMORIES = [
+  { parkAboveBytes: 1e6, maxMemoryBytes: 1e6 },
+  { parkAboveBytes: 3000, maxMemoryBytes: 60_000 },
+  { parkAboveBytes: 0, maxMemoryBytes: 200_000 },
+  { parkAboveBytes: undefined, maxMemoryBytes: 7000 },
+] as const;
 export const SILENT: PeerPort = {
   noop() {},
   data() {},

@@ -1,15 +1,27 @@
-import type { JobStore } from '@gearman/server';
+import type { JobStore, StoredJob } from '@gearman/server';
 import type { Fate } from '../../src/engine/afterlife.ts';
 import { Engine } from '../../src/engine/engine.ts';
-import type { Job } from '../../src/engine/job.ts';
+import { type Job, NORMAL } from '../../src/engine/job.ts';
 import { type Commit, Ledger, type LedgerBatch } from '../../src/engine/ledger.ts';
 import type { Peer } from '../../src/engine/peer.ts';
+import type { Submission } from '../../src/engine/submission.ts';
 import { makeHandlePrefix } from '../../src/handle-prefix.ts';
 import { HandleNumbers } from '../../src/store/handle-numbers.ts';
 import { MemoryPlace } from '../support/memory-store.ts';
 import { StillClock } from '../unit/world.ts';
+import { ExpectedOrder } from './expected-order.ts';
 import { PlannedRuns } from './planned-runs.ts';
-import { ATTEMPTS, FULL, FUNCTIONS, LETTERS, PRIORITIES, RULES, randomFrom, SILENT } from './setting.ts';
+import {
+  ATTEMPTS,
+  FULL,
+  FUNCTIONS,
+  LETTERS,
+  MEMORIES,
+  PRIORITIES,
+  RULES,
+  randomFrom,
+  SILENT,
+} from './setting.ts';
 
 /** A background submit and what its client knows. */
 interface Submit {
@@ -28,20 +40,25 @@ export class Simulation {
   readonly #place = new MemoryPlace();
   #engine: Engine;
   #ledger: Ledger;
+  readonly #memory: (typeof MEMORIES)[number];
   #underWay: LedgerBatch | undefined;
+  /** What is being read; with what the store had at the beginning, if that is what comes. */
+  #reading: { readonly numbers: readonly number[]; readonly found: StoredJob[] | undefined } | undefined;
+  /** What waited for a parked job that is back. */
+  #goOn: (() => void)[] = [];
   #clients: Peer[] = [];
   #workers: Peer[] = [];
   #submits: Submit[] = [];
   readonly #handles = new Set<string>();
   readonly #bornBackground = new Set<number>();
-  /** Jobs that some worker has had, that clients waited for, or that were cancelled: they may come out of order. */
-  readonly #touched = new Set<number>();
   readonly #over = new Set<number>();
   readonly #overForGood = new Set<number>();
   readonly #planned = new PlannedRuns((problem) => this.#complain(problem));
   /** From jobs that failed for good to those that they went on as. */
   readonly #letters = new Map<number, number>();
-  readonly #lastInOrder = new Map<string, number>();
+  readonly #order = new ExpectedOrder();
+  /** How many workers have lost a job, if any have. */
+  readonly #attempts = new Map<number, number>();
   /** How often things happened, so that a test can see that they did. */
   readonly counts = {
     stored: 0,
@@ -54,10 +71,13 @@ export class Simulation {
     died: 0,
     moved: 0,
     revived: 0,
+    parked: 0,
+    recalled: 0,
   };
 
   constructor(seed: number) {
     this.#random = randomFrom(seed);
+    this.#memory = MEMORIES[seed % MEMORIES.length] ?? MEMORIES[0];
     [this.#engine, this.#ledger] = this.#boot();
   }
 
@@ -79,7 +99,8 @@ export class Simulation {
     else if (dice < 0.77) this.#lookAfterDead();
     else if (dice < 0.795) this.#pass(this.#random() * 3000);
     else if (dice < 0.8) this.#setClock();
-    else if (dice < 0.99) this.#commit();
+    else if (dice < 0.9) this.#commit();
+    else if (dice < 0.99) this.#read();
     else this.#crash();
   }
 
@@ -88,15 +109,16 @@ export class Simulation {
   #boot(): [Engine, Ledger] {
     const ledger = new Ledger(() => {});
     const observer = {
-      jobQueued: () => {},
+      jobQueued: (job: Job) => this.#queued(job),
       jobAssigned: () => {},
-      jobRequeued: (job: Job, _: string, delayMs: number) => {
-        this.#touched.add(job.number);
+      jobRequeued: ({ number, retries }: Job, _: string, delayMs: number) => {
+        this.#attempts.set(number, retries);
         if (delayMs > 0) this.counts.retried++;
       },
       jobEnded: (job: Job, _: string, fate: Fate | undefined) => {
         this.#over.add(job.number);
-        this.#touched.add(job.number);
+        this.#order.delete(job.number);
+        this.#attempts.delete(job.number);
         if (fate === 'dead') this.counts.died++;
         this.#letters.delete(job.number);
         if (fate === 'moved') this.#moved(job);
@@ -110,10 +132,22 @@ export class Simulation {
       ...{ jobRetries: 3, requeue: 'tail', workerWakeup: 'auto', wakeupLookMs: 100, noWorker: 'queue' },
       ...{ maxFunctions: 10, maxFunctionsPerConnection: 10, maxJobs: 1000, maxQueueBytes: 1e6 },
       ...{ maxSchedules: 3, maxScheduleBytes: 100, timeZone: 'UTC' },
+      ...this.#memory,
     });
     const { jobs, settings, lastNumber } = this.#place;
     for (const [key, value] of settings) engine.restoreSetting(key, value);
-    for (const job of [...jobs.values()].sort((a, b) => a.number - b.number)) engine.restore(job);
+    this.#order.clear();
+    this.#attempts.clear();
+    for (const job of [...jobs.values()].sort((a, b) => a.number - b.number)) {
+      const { number, functionName, priority, runAtMs, attempts } = job;
+      engine.restore(job);
+      if (job.state === 'dead') continue;
+      this.#attempts.set(number, attempts);
+      const isFuture = runAtMs > this.#clock.wallMs;
+      // What has failed before goes behind the others when its time comes.
+      if (isFuture && (attempts > 0 || priority !== NORMAL)) continue;
+      this.#order.add({ number, priority, fn: { name: functionName } }, isFuture ? runAtMs : 0);
+    }
     this.counts.restored += jobs.size;
     if (engine.jobCount + deadCount(engine) !== jobs.size) this.#complain('a restart lost jobs');
     const numbers = new HandleNumbers(engine, ledger);
@@ -132,6 +166,8 @@ export class Simulation {
     this.counts.crashes++;
     if (this.#underWay !== undefined && this.#random() < 0.5) this.#apply(this.#underWay, undefined);
     this.#underWay = undefined;
+    this.#reading = undefined;
+    this.#goOn = [];
     for (const { number, answer } of this.#submits) this.#checkPromise(number, answer);
     for (const [job, letter] of this.#letters) {
       const { jobs } = this.#place;
@@ -154,6 +190,41 @@ export class Simulation {
       this.#underWay = undefined;
       this.#settle(this.#engine, taken);
     }
+  }
+
+  /** A read begins, or ends, and sometimes fails; what comes is from its beginning or from its end. */
+  #read(): void {
+    const { parking } = this.#engine;
+    if (this.#reading === undefined) {
+      const numbers = parking?.take();
+      if (numbers === undefined) return;
+      this.#reading = { numbers, found: this.#random() < 0.5 ? this.#place.read(numbers) : undefined };
+      return;
+    }
+    const { numbers, found = this.#place.read(numbers) } = this.#reading;
+    this.#reading = undefined;
+    if (this.#random() < 0.15) parking?.fail();
+    else this.#deliver(found);
+  }
+
+  #deliver(found: readonly StoredJob[]): void {
+    const lost = this.#engine.parking?.deliver(found);
+    if (lost?.length !== 0) this.#complain(`${lost} were parked and are not in the store`);
+    const waiting = this.#goOn;
+    this.#goOn = [];
+    for (const goOn of waiting) goOn();
+    this.counts.recalled += waiting.length;
+    this.#checkJobs(this.#engine);
+  }
+
+  /** Does something again when a parked job is back. */
+  #recall(number: number, again: () => void): void {
+    const { parking } = this.#engine;
+    parking?.recall(number, {
+      goOn: () => {
+        if (this.#engine.parking === parking) this.#goOn.push(again);
+      },
+    });
   }
 
   #settle(engine: Engine, taken: LedgerBatch): Error | undefined {
@@ -181,26 +252,36 @@ export class Simulation {
     const uniqueId = this.#random() < 0.4 ? `u${Math.floor(this.#random() * 6)}` : '';
     const runAtMs =
       background && this.#random() < 0.15 ? this.#clock.wallMs + this.#random() * 4000 - 1000 : 0;
-    const before = this.#engine.lastNumber;
-    const job = this.#engine.submit(client, {
+    this.#send(client, {
       ...{ functionName: this.#one(FUNCTIONS), uniqueId, workload: Buffer.from('x'), background, runAtMs },
       ...{ priority: runAtMs > 0 ? 1 : this.#one(PRIORITIES), reducer: undefined },
     });
+  }
+
+  #send(client: Peer, submission: Submission): void {
+    if (!client.connected) return;
+    const { background } = submission;
+    const before = this.#engine.lastNumber;
+    const job = this.#engine.submit(client, submission);
     if (typeof job === 'string') {
-      this.#complain(`a submit was refused: ${job}`);
+      if (job !== 'no-memory' || this.#engine.memoryBytes < this.#memory.maxMemoryBytes - 400)
+        this.#complain(`a submit was refused: ${job}`);
       return;
     }
-    if (job.number > before) this.#born(job, background, runAtMs);
-    else if (!background) this.#touched.add(job.number);
+    if (typeof job === 'number') {
+      if (!background) this.#recall(job, () => this.#send(client, submission));
+      else this.#answer({ number: job, answer: 'none' }, 'stored');
+      return;
+    }
+    if (job.number > before) this.#born(job, background);
     if (background) this.#answer({ number: job.number, answer: 'none' }, job.commit);
   }
 
-  #born(job: Job, background: boolean, runAtMs: number): void {
+  #born(job: Job, background: boolean): void {
     const handle = this.#engine.handleOf(job);
     if (this.#handles.has(handle)) this.#complain(`${handle} was given twice`);
     this.#handles.add(handle);
     if (background) this.#bornBackground.add(job.number);
-    if (!background || runAtMs > 0) this.#touched.add(job.number);
   }
 
   #answer(submit: Submit, commit: Commit | 'stored' | undefined): void {
@@ -227,7 +308,10 @@ export class Simulation {
 
   #cancel(): void {
     const { number } = this.#submits.length > 0 ? this.#one(this.#submits) : { number: 0 };
-    this.#engine.cancel(this.#engine.handlePrefix + number);
+    const handle = this.#engine.handlePrefix + number;
+    const parked = this.#engine.parking?.find(handle) ?? 0;
+    if (parked === 0) this.#engine.cancel(handle);
+    else this.#recall(parked, () => this.#engine.cancel(handle));
   }
 
   // Workers
@@ -235,16 +319,18 @@ export class Simulation {
   #grab(): void {
     const job = this.#engine.grab(this.#one(this.#workers));
     if (job === undefined) return;
-    const { number, background, fn, priority } = job;
-    if (fn.name === 'mail' && job.retries >= ATTEMPTS) this.#complain(`${number} has too many attempts`);
+    const { number, background, fn, retries } = job;
+    if (fn.name === 'mail' && retries >= ATTEMPTS) this.#complain(`${number} has too many attempts`);
     if (this.#engine.afterlife.dead?.get(number) !== undefined) this.#complain(`${number} is dead and runs`);
     if (this.#overForGood.has(number)) this.#complain(`${number} is over for good and ran again`);
     if (background && this.#bornBackground.has(number) && !this.#place.jobs.has(number))
       this.#complain(`${number} ran before it was durable`);
     if (job.uniqueId.includes('@') && !this.#place.jobs.has(number))
       this.#complain(`${job.uniqueId} ran before it was durable`);
-    if (background && !this.#touched.has(number)) this.#checkOrder(`${fn.name} ${priority}`, number);
-    this.#touched.add(number);
+    const earlier = this.#order.take(number);
+    if (earlier !== undefined) this.#complain(`${number} ran before ${earlier}`);
+    const attempts = this.#attempts.get(number) ?? 0;
+    if (retries !== attempts) this.#complain(`${number} has lost ${attempts} workers, not ${retries}`);
   }
 
   #report(): void {
@@ -260,12 +346,17 @@ export class Simulation {
     else this.#engine.reports.release(worker, handle, this.#random() * 1000, this.#random() < 0.5);
   }
 
+  /** The place of a job that lives again may change until the store knows of it. */
+  #queued(job: Job): void {
+    if (this.#ledger?.owes(job) === true) return;
+    this.#order.add(job, job.state === 'delayed' ? (job.alarm?.at ?? 0) : 0);
+  }
+
   #moved({ number, commit }: Job): void {
     this.counts.moved++;
     const letter = this.#engine.lastNumber + 1;
     // Of one that is not stored yet nobody was told that it is kept.
     if (commit === 'stored') this.#letters.set(number, letter);
-    this.#touched.add(letter);
   }
 
   /** An administrator lets one dead job live again, or go. */
@@ -298,6 +389,7 @@ export class Simulation {
     this.#clock.wallMs += ms;
     this.#clock.monotonic += ms;
     this.#engine.advance();
+    this.#order.setTime(this.#clock.wallMs);
   }
 
   /** Somebody sets the wall clock, in either direction. */
@@ -323,13 +415,18 @@ export class Simulation {
       if (background !== (commit !== undefined))
         this.#complain(`${number} is neither background nor foreground`);
     }
-  }
-
-  /** Jobs that nobody has had come in the order of their submits. */
-  #checkOrder(queue: string, number: number): void {
-    const last = this.#lastInOrder.get(queue) ?? 0;
-    if (number < last) this.#complain(`${number} ran after ${last}`);
-    this.#lastInOrder.set(queue, number);
+    let total = 0;
+    for (const fn of engine.functions()) total += fn.total;
+    let parked = 0;
+    for (const page of engine.pages()) {
+      parked += page.parked.length;
+      total -= page.parked.length + page.jobs.filter(({ state }) => state !== 'cancelled').length;
+      for (const number of page.parked)
+        if (!this.#place.jobs.has(number)) this.#complain(`${number} is parked and not in the store`);
+    }
+    if (total !== 0) this.#complain(`functions count ${total} jobs too many`);
+    if (parked !== engine.parking?.count) this.#complain('parked jobs are miscounted');
+    this.counts.parked += parked;
   }
 
   /** The disk is fine again, and workers run what is there: nothing may be left anywhere. */
@@ -342,7 +439,7 @@ export class Simulation {
       this.#pass(2000);
       this.#commitAll();
     }
-    this.#planned.end(this.#engine, this.#clock.wallMs - 10_000);
+    this.#planned.end(this.#engine, this.#clock.wallMs - 10_000, this.#memory.parkAboveBytes === undefined);
     this.#commitAll();
     for (const job of this.#engine.jobs()) {
       const stored = job.commit === 'stored' ? this.#place.jobs.get(job.number)?.attempts : job.retries;
@@ -370,6 +467,12 @@ export class Simulation {
         this.#apply(taken, undefined);
         this.#engine.settle(taken, undefined);
       }
+      if (this.#reading === undefined) this.#read();
+      if (this.#reading !== undefined) {
+        const { numbers } = this.#reading;
+        this.#reading = undefined;
+        this.#deliver(this.#place.read(numbers));
+      }
       for (let job = this.#engine.grab(this.#one(this.#workers)); job !== undefined; ) {
         this.#engine.reports.complete(this.#one(this.#workers), this.#engine.handleOf(job), Buffer.alloc(0));
         job = this.#engine.grab(this.#one(this.#workers));
@@ -386,7 +489,9 @@ export class Simulation {
     for (const fn of this.#engine.functions())
       if (fn.total !== 0) this.#complain(`${fn.name} counts ${fn.total}`);
     if (this.#place.jobs.size > 0) this.#complain(`${this.#place.jobs.size} jobs stayed in the store`);
-    if (this.#engine.sizeBytes !== 0) this.#complain(`${this.#engine.sizeBytes} bytes are left`);
+    const { sizeBytes, memoryBytes } = this.#engine;
+    if (sizeBytes !== 0 || memoryBytes !== 0)
+      this.#complain(`${sizeBytes} and ${memoryBytes} bytes are left`);
   }
 
   #commitAll(): void {

@@ -27,6 +27,10 @@ export class MemoryPlace {
     }
   }
 
+  read(numbers: readonly number[]): StoredJob[] {
+    return numbers.flatMap((number) => this.jobs.get(number) ?? []);
+  }
+
   #change({ number, runAtMs, attempts, state, extra }: StoredChange): void {
     const job = this.jobs.get(number);
     if (job !== undefined) this.jobs.set(number, { ...job, runAtMs, attempts, state, extra });
@@ -40,6 +44,10 @@ export class MemoryStore implements JobStore {
   readonly batches: StoreBatch[] = [];
   /** Refuses what may be refused. */
   refuse: Error | undefined;
+  /** Nothing can be read. */
+  unreadable: Error | undefined;
+  readonly reads: number[][] = [];
+  #heldReads: (() => void)[] | undefined;
   /** Is gone for good. */
   broken: Error | undefined;
   state: 'new' | 'open' | 'closed' = 'new';
@@ -67,8 +75,11 @@ export class MemoryStore implements JobStore {
     return { refused: refuse };
   }
 
-  async payload(number: number): Promise<Uint8Array | undefined> {
-    return this.place.jobs.get(number)?.payload;
+  async read(numbers: readonly number[]): Promise<readonly StoredJob[]> {
+    this.reads.push([...numbers]);
+    if (this.#heldReads !== undefined) await new Promise<void>((resolve) => this.#heldReads?.push(resolve));
+    if (this.unreadable !== undefined) throw this.unreadable;
+    return this.place.read(numbers);
   }
 
   usage(): StoreUsage {
@@ -77,6 +88,17 @@ export class MemoryStore implements JobStore {
 
   async close(): Promise<void> {
     this.state = 'closed';
+  }
+
+  /** Reads take until {@link letReadsGo}. */
+  holdReads(): void {
+    this.#heldReads = [];
+  }
+
+  letReadsGo(): void {
+    const held = this.#heldReads ?? [];
+    this.#heldReads = undefined;
+    for (const go of held) go();
   }
 
   /** Commits take until {@link letGo}. */

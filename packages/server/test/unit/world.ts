@@ -1,7 +1,7 @@
 import { latin1Slice } from '@gearman/protocol';
 import { Engine } from '../../src/engine/engine.ts';
 import type { EngineOptions } from '../../src/engine/engine-options.ts';
-import { HIGH, Job, LOW, NORMAL, type Priority } from '../../src/engine/job.ts';
+import { HIGH, type Job, LOW, NORMAL, type Priority } from '../../src/engine/job.ts';
 import type { OwnRules } from '../../src/engine/job-policy.ts';
 import type { EngineClock } from '../../src/engine/job-timers.ts';
 import { payloadBytes } from '../../src/engine/payload.ts';
@@ -100,7 +100,7 @@ export class TestPeer implements PeerPort {
       reducer: wish.reducer,
       rules: wish.rules,
     });
-    return job instanceof Job ? job.number : job;
+    return typeof job === 'object' ? job.number : job;
   }
 
   background(functionName: string, wish: SubmitWish = {}): number | string {
@@ -210,6 +210,7 @@ export class World {
       maxSchedules: 100,
       maxScheduleBytes: 1000,
       timeZone: 'UTC',
+      maxMemoryBytes: 1e9,
       ...options,
     });
   }
