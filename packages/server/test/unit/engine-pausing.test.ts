@@ -163,12 +163,9 @@ describe('a paused function', () => {
             }
             const open = [...world.engine.functions()].filter(({ paused }) => !paused);
             const waiting = open.reduce((sum, { runnable }) => sum + runnable, 0);
-            const woken = workers.filter((one) => one.peer.sleep === 'woken').length;
             const asleep = workers.filter((one) => one.peer.sleep === 'asleep').length;
-            // Whoever was woken comes for one of them; those who are busy come later by themselves.
-            if (waiting > 0 && asleep > 0) expect(woken).toBeGreaterThan(0);
-            if (workerWakeup === 'auto' && asleep > 0)
-              expect(woken).toBeGreaterThanOrEqual(Math.min(waiting, 3 - asleep));
+            // Whoever is not asleep has been told of a job, or asks for the next one by itself.
+            if (waiting > 0) expect(asleep).toBeLessThan(workers.length);
           }
           for (const name of ['f', 'g']) world.engine.resume(name);
           const left = [...world.engine.functions()].reduce((sum, { runnable }) => sum + runnable, 0);
