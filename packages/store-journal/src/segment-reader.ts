@@ -133,7 +133,7 @@ export class SegmentReader {
 
   #withPayload(record: PutRecord, asFiles: boolean): StoredJob | Promise<StoredJob> {
     const changed = this.#catalogue.changes.get(record.number);
-    if (record.payload !== undefined) return { ...record, ...changed, payload: record.payload };
+    if (isWhole(record)) return changed === undefined ? record : { ...record, ...changed };
     return this.#withLargePayload(record, changed, asFiles);
   }
 
@@ -147,6 +147,10 @@ export class SegmentReader {
     const payloadFile = await this.#payloads.find(job.number, sha256);
     return { ...job, ...changed, payload: NO_BYTES, payloadFile };
   }
+}
+
+function isWhole(record: PutRecord): record is PutRecord & StoredJob {
+  return record.payload !== undefined;
 }
 
 async function load(segment: Segment, cache: Map<Segment, Buffer>): Promise<Buffer> {
