@@ -232,7 +232,9 @@ export class PacketParser {
     this.#magic = magic;
     this.#sizeBytes = sizeBytes;
     this.#bodyBytes = 0;
-    this.#body = new Uint8Array(Math.min(sizeBytes, Math.max(FIRST_BODY_BYTES, chunk.length - bodyAt)));
+    this.#body = new Uint8Array(
+      Math.min(sizeBytes, Math.max(FIRST_BODY_BYTES, GROWTH * (chunk.length - bodyAt))),
+    );
     return bodyAt === chunk.length ? bodyAt : this.#continueBody(chunk, bodyAt, messages);
   }
 
