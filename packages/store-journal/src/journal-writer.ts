@@ -96,19 +96,31 @@ export class JournalWriter {
   }
 
   async commit(batch: StoreBatch): Promise<StoreOutcome> {
-    const dones = [...this.#owedDones, ...batch.dones];
+    const owed = [...this.#owedDones, ...batch.dones];
     const large = batch.puts.filter((job) => this.#isLarge(job));
     const puts = large.length === 0 ? batch.puts : batch.puts.map((job) => this.#withoutLargePayload(job));
-    const whole = { puts, changes: batch.changes, dones, settings: batch.settings };
+    const whole = {
+      puts,
+      changes: batch.changes,
+      dones: [...this.#owedFor(puts), ...batch.dones],
+      settings: batch.settings,
+    };
     const wantsMore = puts.length + batch.changes.length + batch.settings.size > 0;
     const refused = wantsMore ? await this.#makeRoom(whole, large) : undefined;
-    const accepted = refused === undefined ? whole : { puts: [], changes: [], dones, settings: [] };
+    const accepted = refused === undefined ? whole : { puts: [], changes: [], dones: owed, settings: [] };
     const broken = await this.#record(accepted);
     const failed = broken === undefined ? undefined : await this.#afterFailure(accepted, broken);
     if (failed === undefined) this.#owedDones = [];
     if (failed === undefined) return refused === undefined ? ACCEPTED : { refused };
     for (const { number } of large) await this.#payloads.remove(number);
     return { refused: failed };
+  }
+
+  /** The owed ends, but not of jobs that were refused and are put again: they would end with the record that makes them live. */
+  #owedFor(puts: readonly PutRecord[]): readonly number[] {
+    if (this.#owedDones.length === 0) return this.#owedDones;
+    const again = new Set(puts.map(({ number }) => number));
+    return this.#owedDones.filter((number) => !again.has(number));
   }
 
   /** Copies records of live jobs, and settings, to the end of the journal. @throws when that fails */

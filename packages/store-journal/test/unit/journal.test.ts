@@ -240,3 +240,25 @@ describe('a journal', () => {
     expect((await contentOf(journalOn(disk, directory.path))).jobs).toEqual([job(2), job(201)]);
   });
 });
+
+test('a job whose first put the disk refused is kept when it is put again, with the ends that are owed since', async () => {
+  using directory = temporaryDirectory();
+  const clock = new FakeClock();
+  const disk = new MemoryDisk();
+  const journal = journalOn(disk, directory.path, { clock });
+  await journal.open();
+  await journal.commit(batch({ puts: [job(1)] }));
+  disk.fault = (operation) => {
+    if (operation === 'write') throw diskError('EIO');
+  };
+  const { refused } = await journal.commit(batch({ puts: [job(2), job(3)], dones: [1] }));
+  expect(refused).toMatchObject({ code: 'ERR_GEARMAN_STORE_FULL' });
+  disk.fault = () => {};
+  clock.advance(1000);
+  expect(await journal.commit(batch({ puts: [job(2), job(4)] }))).toEqual({ refused: undefined });
+  expect(journal.usage().jobs).toBe(2);
+  await journal.close();
+  const again = journalOn(disk, directory.path);
+  expect((await contentOf(again)).jobs).toEqual([job(2), job(4)]);
+  await again.close();
+});
