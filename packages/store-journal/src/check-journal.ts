@@ -127,8 +127,11 @@ async function sizeOf(disk: Disk, directory: string, names: readonly string[]): 
   let bytes = 0;
   for (const name of names) {
     const file = await disk.open(join(directory, name), 'read');
-    bytes += await file.size();
-    await file.close();
+    try {
+      bytes += await file.size();
+    } finally {
+      await file.close();
+    }
   }
   return bytes;
 }

@@ -229,9 +229,7 @@ export class Recovery {
     const copy = join(this.#directory, `damaged-${name}`);
     try {
       if ((await this.#disk.list(this.#directory)).includes(`damaged-${name}`)) await this.#disk.remove(copy);
-      const file = await this.#disk.open(copy, 'create');
-      await file.write(bytes, 0);
-      await file.close();
+      await writeFile(this.#disk, copy, bytes);
       this.#logger.error({ copy }, `${what}; what can be read goes on`);
     } catch (error) {
       this.#logger.error(
@@ -251,5 +249,14 @@ export class Recovery {
     if (this.#buffer.length < size) this.#buffer = Buffer.allocUnsafeSlow(size);
     const bytes = this.#buffer.subarray(0, size);
     return bytes.subarray(0, await file.read(bytes, 0));
+  }
+}
+
+async function writeFile(disk: Disk, path: string, bytes: Buffer): Promise<void> {
+  const file = await disk.open(path, 'create');
+  try {
+    await file.write(bytes, 0);
+  } finally {
+    await file.close();
   }
 }

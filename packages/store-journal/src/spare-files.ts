@@ -39,12 +39,14 @@ export class SpareFiles {
   async adopt(name: string): Promise<void> {
     const path = join(this.#directory, name);
     const file = await this.#disk.open(path, 'change');
-    if (this.#spares.length < KEPT && (await file.size()) === this.#segmentBytes) {
-      this.#spares.push({ path, file });
-      return;
+    let isKept = false;
+    try {
+      isKept = this.#spares.length < KEPT && (await file.size()) === this.#segmentBytes;
+    } finally {
+      if (!isKept) await file.close();
     }
-    await file.close();
-    await this.#disk.remove(path);
+    if (isKept) this.#spares.push({ path, file });
+    else await this.#disk.remove(path);
   }
 
   /** Makes files until there are `count` beside the one that is kept back. Rejects when there is no space. */

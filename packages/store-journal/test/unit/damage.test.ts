@@ -1,7 +1,7 @@
 import type { StoredJob } from '@gearman/server';
 import { describe, expect, test } from 'vitest';
 import { batch, contentOf, job, journalOn, SEGMENT_BYTES, temporaryDirectory } from '../support/jobs.ts';
-import { MemoryDisk } from '../support/memory-disk.ts';
+import { diskError, MemoryDisk } from '../support/memory-disk.ts';
 import { imageAfterCut, randomFrom } from '../support/power-cut.ts';
 
 const RECORDS_FROM = 1024;
@@ -96,6 +96,19 @@ describe('a damaged journal', () => {
     expect(disk.openFiles).toBe(0);
   });
 
+  test('leaves no file open when the copy of it cannot be written', async () => {
+    using directory = temporaryDirectory();
+    const { disk, path } = await smallStore(directory.path);
+    const bytes = disk.files.get(path)?.bytes ?? Buffer.alloc(0);
+    bytes[RECORDS_FROM + 40] = (bytes[RECORDS_FROM + 40] ?? 0) ^ 1;
+    disk.fault = (operation, where) => {
+      if (operation === 'write' && where.includes('damaged-')) throw diskError('ENOSPC');
+    };
+    const { jobs } = await reopen(disk, directory.path);
+    expect(jobs).toHaveLength(39);
+    expect(disk.openFiles).toBe(0);
+  });
+
   test('of a later version is refused with both versions named', async () => {
     using directory = temporaryDirectory();
     const { disk, path } = await smallStore(directory.path);
@@ -107,6 +120,7 @@ describe('a damaged journal', () => {
       code: 'ERR_GEARMAN_STORE_VERSION',
       message: expect.stringMatching(/format 2, .* up to 1/),
     });
+    expect(disk.openFiles).toBe(0);
   });
 });
 
