@@ -1,5 +1,6 @@
 import type { StoredChange } from '@gearman/server';
 import { LiveIndex, type Place, segmentOf } from './live-index.ts';
+import type { PayloadSum } from './record-bodies.ts';
 import type { Segment } from './segment.ts';
 
 /** What the journal knows of its content: where live jobs stand, what changed about them, the settings. */
@@ -8,8 +9,8 @@ export class Catalogue {
   readonly segments = new Map<number, Segment>();
   /** The last change of each live job that has one. */
   readonly changes = new Map<number, StoredChange>();
-  /** Live jobs whose payloads are files of their own. */
-  readonly largeJobs = new Set<number>();
+  /** Live jobs whose payloads are files of their own, and what these must be, if that is known. */
+  readonly largeJobs = new Map<number, PayloadSum | undefined>();
   readonly #jobs = new LiveIndex();
   readonly #settings = new Map<string, { readonly value: string; readonly segment: Segment }>();
   #lastNumber = 0;
@@ -50,10 +51,17 @@ export class Catalogue {
   }
 
   /** A put holds everything that had changed before it was written. */
-  put(number: number, location: number, sizeBytes: number, segment: Segment, isLarge: boolean): void {
+  put(
+    number: number,
+    location: number,
+    sizeBytes: number,
+    segment: Segment,
+    isLarge: boolean,
+    sum: PayloadSum | undefined,
+  ): void {
     this.noteNumber(number);
     this.changes.delete(number);
-    if (isLarge) this.largeJobs.add(number);
+    if (isLarge) this.largeJobs.set(number, sum);
     const before = this.#jobs.set(number, location, sizeBytes);
     if (before !== undefined) this.#release(before);
     segment.liveBytes += sizeBytes;

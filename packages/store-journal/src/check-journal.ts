@@ -34,7 +34,7 @@ export interface JournalCheck {
   readonly settings: ReadonlyMap<string, string>;
   /** True when the process that used it last ended in order. */
   readonly wasClosed: boolean;
-  /** What opening it would report. */
+  /** What opening it would report, and large payloads with wrong bytes, which opening it does not read. */
   readonly report: RecoveryReport;
   /**
    * False when something is missing that was written. After a crash the last write may be cut off: nobody was told that it
@@ -44,7 +44,7 @@ export interface JournalCheck {
 }
 
 /**
- * Reads a journal as opening it would, and changes nothing, not even its lock: that needs no right to write.
+ * Reads a journal as opening it would, large payloads as well, and changes nothing, not even its lock: that needs no right to write.
  *
  * Rejects with `ERR_GEARMAN_STORE_LOCKED` while a process uses it, also when one begins to meanwhile;
  * `ERR_GEARMAN_STORE_UNUSABLE` when there is no journal, or it cannot be read; `ERR_GEARMAN_STORE_VERSION` for one of a later
@@ -96,7 +96,7 @@ async function read(
   }
   const payloads = new PayloadFiles(disk, directory);
   await payloads.open(() => true);
-  recovery.dropJobs(await payloads.missing(catalogue.largeJobs));
+  for (const lost of await payloads.lost(catalogue.largeJobs, true)) recovery.dropJob(lost);
   const payloadNames = await disk.list(join(directory, 'payloads')).catch(() => []);
   const names = [
     ...segments,

@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import type { StoreBatch, StoredChange, StoredJob, StoreOutcome } from '@gearman/server';
 import { Appender } from './appender.ts';
 import type { Catalogue } from './catalogue.ts';
@@ -9,6 +10,7 @@ import {
   changeBodyBytes,
   DONE,
   DONE_BODY_BYTES,
+  type PayloadSum,
   PUT,
   type PutRecord,
   putBodyBytes,
@@ -179,7 +181,8 @@ export class JournalWriter {
   }
 
   #withoutLargePayload(job: StoredJob): PutRecord {
-    return this.#isLarge(job) ? { ...job, payload: undefined, sha256: job.payloadFile?.sha256 } : job;
+    if (!this.#isLarge(job)) return job;
+    return { ...job, payload: undefined, sum: sumOf(job), sha256: job.payloadFile?.sha256 };
   }
 
   /**
@@ -244,7 +247,7 @@ export class JournalWriter {
   #believe(batch: RecordBatch, puts: readonly NewPut[], settings: readonly NewSetting[]): void {
     const catalogue = this.#catalogue;
     for (const { put, location, sizeBytes, segment } of puts) {
-      catalogue.put(put.number, location, sizeBytes, segment, put.payload === undefined);
+      catalogue.put(put.number, location, sizeBytes, segment, put.payload === undefined, put.sum);
     }
     for (const change of batch.changes) catalogue.change(change);
     for (const number of batch.dones) {
@@ -303,4 +306,10 @@ export class JournalWriter {
     if (this.#appender === undefined) throw new StoreUnusableError('the journal is not open');
     return this.#appender;
   }
+}
+
+function sumOf({ payload, payloadFile }: StoredJob): PayloadSum | undefined {
+  if (payloadFile === undefined) return { sizeBytes: payload.length, crc32: crc32(payload) };
+  const { sizeBytes, crc32: known } = payloadFile;
+  return known === undefined ? undefined : { sizeBytes, crc32: known };
 }

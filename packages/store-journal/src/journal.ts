@@ -45,7 +45,7 @@ export class Journal implements JobStore {
   #lock: DirectoryLock | undefined;
   #writer: JournalWriter | undefined;
   #compaction: Compaction | undefined;
-  #report: RecoveryReport | undefined;
+  #recovery: Recovery | undefined;
   /** One thing at a time touches the files. */
   #last: Promise<unknown> = Promise.resolve();
 
@@ -55,12 +55,14 @@ export class Journal implements JobStore {
     this.name = `journal ${settings.directory}`;
     this.#spares = new SpareFiles(settings.disk, settings.directory, settings.segmentBytes);
     this.#payloads = new PayloadFiles(settings.disk, settings.directory);
-    this.#reader = new SegmentReader(this.#catalogue, this.#payloads, settings.logger);
+    this.#reader = new SegmentReader(this.#catalogue, this.#payloads, settings.logger, (lost) =>
+      this.#recovery?.dropJob(lost),
+    );
   }
 
-  /** What the last {@link open} found; undefined before. */
+  /** What the last {@link open} found, and what reading its jobs did; undefined before. */
   get report(): RecoveryReport | undefined {
-    return this.#report;
+    return this.#recovery?.report;
   }
 
   async open({ payloadFiles = false }: StoreOpenOptions = {}): Promise<StoreContent> {
@@ -134,8 +136,8 @@ export class Journal implements JobStore {
     const recovery = new Recovery(disk, directory, this.#catalogue, logger, strict);
     await recovery.read(segments);
     await this.#payloads.open((number) => this.#catalogue.find(number) !== undefined);
-    recovery.dropJobs(await this.#payloads.missing(this.#catalogue.largeJobs));
-    this.#report = recovery.report;
+    for (const lost of await this.#payloads.lost(this.#catalogue.largeJobs, false)) recovery.dropJob(lost);
+    this.#recovery = recovery;
 
     const writer = new JournalWriter(
       this.#settings,

@@ -12,15 +12,26 @@ const PUT_FIXED_BYTES = 36;
 const CHANGE_FIXED_BYTES = 24;
 const WAITING = 0;
 const DEAD = 1;
+/** Of the payload: it lies in a file of its own; its size and checksum stand here. */
 const PAYLOAD_ASIDE = 1;
+const HAS_SUM = 2;
+const SUM_BYTES = 12;
 const SHA256_BYTES = 32;
 
 export const DONE_BODY_BYTES = 8;
+
+/** What a payload in a file of its own must be. */
+export interface PayloadSum {
+  readonly sizeBytes: number;
+  readonly crc32: number;
+}
 
 /** A job as it stands in a record. */
 export interface PutRecord extends Omit<StoredJob, 'payload' | 'payloadFile'> {
   /** Undefined when it lies in a file of its own. */
   readonly payload: Uint8Array | undefined;
+  /** Of a payload in a file of its own; undefined where whoever put it did not know. */
+  readonly sum?: PayloadSum | undefined;
   /** Of a payload in a file of its own, where whoever put it told: 64 hexadecimal digits. */
   readonly sha256?: string | undefined;
 }
@@ -32,7 +43,7 @@ export function putBodyBytes(job: PutRecord): number {
     job.uniqueId.length +
     (job.reducer?.length ?? 0) +
     Buffer.byteLength(job.extra) +
-    (job.payload?.length ?? (job.sha256 === undefined ? 0 : SHA256_BYTES))
+    (job.payload?.length ?? asideBytes(job))
   );
 }
 
@@ -42,7 +53,7 @@ export function writePut(bytes: Buffer, start: number, job: PutRecord): void {
   bytes.writeUInt32LE(job.attempts, start + 16);
   bytes.writeUInt8(job.priority, start + 20);
   bytes.writeUInt8(job.state === 'dead' ? DEAD : WAITING, start + 21);
-  bytes.writeUInt16LE(job.payload === undefined ? PAYLOAD_ASIDE : 0, start + 22);
+  bytes.writeUInt16LE(flagsOf(job), start + 22);
   bytes.writeUInt16LE(job.functionName.length, start + 24);
   bytes.writeUInt16LE(job.uniqueId.length, start + 26);
   bytes.writeUInt16LE(job.reducer?.length ?? NO_REDUCER, start + 28);
@@ -53,8 +64,26 @@ export function writePut(bytes: Buffer, start: number, job: PutRecord): void {
   at += bytes.write(job.uniqueId, at, 'latin1');
   if (job.reducer !== undefined) at += bytes.write(job.reducer, at, 'latin1');
   at += bytes.write(job.extra, at, 'utf8');
-  if (job.payload !== undefined) bytes.set(job.payload, at);
-  else if (job.sha256 !== undefined) bytes.write(job.sha256, at, 'hex');
+  if (job.payload === undefined) writeAside(bytes, at, job);
+  else bytes.set(job.payload, at);
+}
+
+function asideBytes({ sum, sha256 }: PutRecord): number {
+  return (sum === undefined ? 0 : SUM_BYTES) + (sha256 === undefined ? 0 : SHA256_BYTES);
+}
+
+function flagsOf({ payload, sum }: PutRecord): number {
+  if (payload !== undefined) return 0;
+  return sum === undefined ? PAYLOAD_ASIDE : PAYLOAD_ASIDE | HAS_SUM;
+}
+
+/** What is known of a payload that lies elsewhere. */
+function writeAside(bytes: Buffer, start: number, { sum, sha256 }: PutRecord): void {
+  if (sum !== undefined) {
+    writeNumber(bytes, sum.sizeBytes, start);
+    bytes.writeUInt32LE(sum.crc32, start + 8);
+  }
+  if (sha256 !== undefined) bytes.write(sha256, start + (sum === undefined ? 0 : SUM_BYTES), 'hex');
 }
 
 export function readPut(body: Buffer): PutRecord {
@@ -63,7 +92,8 @@ export function readPut(body: Buffer): PutRecord {
   const reducerLength = body.readUInt16LE(28);
   const reducerEnd = uniqueEnd + (reducerLength === NO_REDUCER ? 0 : reducerLength);
   const extraEnd = reducerEnd + body.readUInt32LE(32);
-  const isAside = body.readUInt16LE(22) === PAYLOAD_ASIDE;
+  const flags = body.readUInt16LE(22);
+  const isAside = (flags & PAYLOAD_ASIDE) !== 0;
   const put: PutRecord = {
     number: readNumber(body, 0),
     runAtMs: body.readDoubleLE(8),
@@ -77,12 +107,27 @@ export function readPut(body: Buffer): PutRecord {
     extra: body.toString('utf8', reducerEnd, extraEnd),
     payload: isAside ? undefined : body.subarray(extraEnd),
   };
-  return isAside && body.length > extraEnd ? { ...put, sha256: body.toString('hex', extraEnd) } : put;
+  return isAside ? { ...put, ...readAside(body.subarray(extraEnd), (flags & HAS_SUM) !== 0) } : put;
 }
 
-/** What the journal itself has to know of a job: its number, and whether its payload lies in a file of its own. */
-export function readPutHead(record: ReadRecord): { readonly number: number; readonly isLarge: boolean } {
-  return { number: record.numberAt(0), isLarge: record.shortAt(22) === PAYLOAD_ASIDE };
+function readAside(bytes: Buffer, hasSum: boolean): Pick<PutRecord, 'sum' | 'sha256'> {
+  const hashAt = hasSum ? SUM_BYTES : 0;
+  return {
+    sum: hasSum ? { sizeBytes: readNumber(bytes, 0), crc32: bytes.readUInt32LE(8) } : undefined,
+    sha256: bytes.length > hashAt ? bytes.toString('hex', hashAt) : undefined,
+  };
+}
+
+/** What the journal itself has to know of a job: its number, and whether its payload lies in a file of its own, and which. */
+interface PutHead {
+  readonly number: number;
+  readonly isLarge: boolean;
+  readonly sum: PayloadSum | undefined;
+}
+
+export function readPutHead(record: ReadRecord): PutHead {
+  const isLarge = (record.shortAt(22) & PAYLOAD_ASIDE) !== 0;
+  return { number: record.numberAt(0), isLarge, sum: isLarge ? readPut(record.body).sum : undefined };
 }
 
 export function changeBodyBytes(change: StoredChange): number {

@@ -4,6 +4,7 @@ import type { Catalogue } from './catalogue.ts';
 import type { Disk, DiskFile } from './disk.ts';
 import { StoreUnusableError } from './errors.ts';
 import { place } from './live-index.ts';
+import type { LostPayload } from './payload-files.ts';
 import { CHANGE, DONE, PUT, readChange, readPutHead, readSetting, SETTING } from './record-bodies.ts';
 import { type ReadRecord, RecordScanner } from './record-format.ts';
 import type { Segment } from './segment.ts';
@@ -14,9 +15,9 @@ export interface JournalDamage {
   /**
    * `header`: nothing says what the file is, so nothing in it can be read. `damaged`: bytes that are no record. `gap`: records
    * are gone without a trace. `cut-off`: the end of the last write is not there. `payload`: the file of a large payload is
-   * gone, and its job with it.
+   * gone, and its job with it. `altered-payload`: that file is not what was written, and its job is gone, too.
    */
-  readonly kind: 'header' | 'damaged' | 'gap' | 'cut-off' | 'payload';
+  readonly kind: 'header' | 'damaged' | 'gap' | 'cut-off' | 'payload' | 'altered-payload';
   readonly path: string;
   /** Where in the file, and how much of it. */
   readonly atBytes: number;
@@ -36,7 +37,10 @@ export interface RecoveryReport {
   readonly damagedSegments: number;
   /** True when the last write was cut off: what it held was never acknowledged. */
   readonly wasCutOff: boolean;
-  /** Jobs that are gone because the files of their payloads are. */
+  /**
+   * Jobs that are gone because the files of their payloads are, or are not what was written. Their sizes are known when a
+   * journal is opened; their bytes when they are read, and by `checkJournal()`.
+   */
   readonly missingPayloads: number;
   /** The first hundred places, in order. */
   readonly damage: readonly JournalDamage[];
@@ -95,16 +99,15 @@ export class Recovery {
     }
   }
 
-  /** Leaves out jobs whose payloads are gone: one of them must not keep the others from running. */
-  dropJobs(numbers: readonly number[]): void {
-    for (const number of numbers) {
-      const path = join(this.#directory, 'payloads', String(number));
-      this.#refuseIfStrict(`${path} is missing`);
-      this.#logger.error({ path }, 'the payload of a job is missing; the job is left out');
-      this.#catalogue.done(number);
-      this.#missingPayloads++;
-      this.#note({ kind: 'payload', path, atBytes: 0, sizeBytes: 0, missingRecords: 0 });
-    }
+  /** Leaves out a job whose payload cannot be had: it must not keep the others from running. */
+  dropJob({ number, how }: LostPayload): void {
+    const path = join(this.#directory, 'payloads', String(number));
+    this.#refuseIfStrict(`${path} is ${how}`);
+    this.#logger.error({ path }, `the payload of a job is ${how}; the job is left out`);
+    this.#catalogue.done(number);
+    this.#missingPayloads++;
+    const kind = how === 'missing' ? 'payload' : 'altered-payload';
+    this.#note({ kind, path, atBytes: 0, sizeBytes: 0, missingRecords: 0 });
   }
 
   async #readSegment(name: string, isLast: boolean): Promise<void> {
@@ -204,8 +207,8 @@ export class Recovery {
     const { type, at, sizeBytes } = record;
     const catalogue = this.#catalogue;
     if (type === PUT) {
-      const { number, isLarge } = readPutHead(record);
-      catalogue.put(number, place(segment.number, at), sizeBytes, segment, isLarge);
+      const { number, isLarge, sum } = readPutHead(record);
+      catalogue.put(number, place(segment.number, at), sizeBytes, segment, isLarge, sum);
     } else if (type === DONE) {
       catalogue.done(record.numberAt(0));
     } else if (type === CHANGE) {

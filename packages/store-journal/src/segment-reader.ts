@@ -3,7 +3,7 @@ import type { StoredChange, StoredJob } from '@gearman/server';
 import type { Catalogue } from './catalogue.ts';
 import { StoreUnusableError } from './errors.ts';
 import { type Place, positionOf } from './live-index.ts';
-import type { PayloadFiles } from './payload-files.ts';
+import type { LostPayload, PayloadFiles } from './payload-files.ts';
 import { type PutRecord, readPut } from './record-bodies.ts';
 import { readRecord } from './record-format.ts';
 import type { Segment } from './segment.ts';
@@ -35,11 +35,19 @@ export class SegmentReader {
   readonly #catalogue: Catalogue;
   readonly #payloads: PayloadFiles;
   readonly #logger: Logger;
+  readonly #leftOut: (job: LostPayload) => void;
 
-  constructor(catalogue: Catalogue, payloads: PayloadFiles, logger: Logger) {
+  /** @param leftOut told which job is left out of {@link jobs}, because its payload is not what was written */
+  constructor(
+    catalogue: Catalogue,
+    payloads: PayloadFiles,
+    logger: Logger,
+    leftOut: (job: LostPayload) => void,
+  ) {
     this.#catalogue = catalogue;
     this.#payloads = payloads;
     this.#logger = logger;
+    this.#leftOut = leftOut;
   }
 
   /**
@@ -54,7 +62,9 @@ export class SegmentReader {
         const numbers = this.#catalogue.numbers();
         const cache = new Map<Segment, Buffer>();
         let next = 0;
-        return { next: () => this.#next(() => numbers[next++], cache, asFiles) };
+        const again = (): Promise<IteratorResult<StoredJob, undefined>> =>
+          this.#next(() => numbers[next++], cache, asFiles, again);
+        return { next: again };
       },
     };
   }
@@ -63,6 +73,7 @@ export class SegmentReader {
     nextNumber: () => number | undefined,
     cache: Map<Segment, Buffer>,
     asFiles: boolean,
+    again: () => Promise<IteratorResult<StoredJob, undefined>>,
   ): Promise<IteratorResult<StoredJob, undefined>> {
     for (let number = nextNumber(); number !== undefined; number = nextNumber()) {
       const place = this.#catalogue.find(number);
@@ -71,17 +82,25 @@ export class SegmentReader {
       const bytes = cache.get(segment);
       const at = positionOf(place.location);
       if (bytes === undefined)
-        return load(segment, cache).then((loaded) => this.#yield(putAt(loaded, at, segment), asFiles));
-      return this.#yield(putAt(bytes, at, segment), asFiles);
+        return load(segment, cache).then((loaded) => this.#yield(putAt(loaded, at, segment), asFiles, again));
+      return this.#yield(putAt(bytes, at, segment), asFiles, again);
     }
     cache.clear();
     return Promise.resolve({ done: true, value: undefined });
   }
 
-  #yield(record: PutRecord, asFiles: boolean): Promise<IteratorResult<StoredJob, undefined>> {
+  #yield(
+    record: PutRecord,
+    asFiles: boolean,
+    again: () => Promise<IteratorResult<StoredJob, undefined>>,
+  ): Promise<IteratorResult<StoredJob, undefined>> {
     const job = this.#withPayload(record, asFiles);
-    if (job instanceof Promise) return job.then((value) => ({ done: false, value }));
-    return Promise.resolve({ done: false, value: job });
+    if (!(job instanceof Promise)) return Promise.resolve({ done: false, value: job });
+    return job.then((value) => {
+      if (value !== undefined) return { done: false, value };
+      this.#leftOut({ number: record.number, how: 'altered' });
+      return again();
+    });
   }
 
   /** Those of these jobs that live, in this order. What stands close together is read at once. */
@@ -93,8 +112,9 @@ export class SegmentReader {
       await segment.file.read(bytes, from);
       for (const { number, at } of spots) {
         const record = readRecord(bytes, at - from, segment.key);
-        if (record === undefined) this.#lost(number, segment, at);
-        else found.set(number, await this.#withPayload(readPut(record.body), false));
+        const job = record && (await this.#withPayload(readPut(record.body), false));
+        if (job === undefined) this.#lost(number, segment, at);
+        else found.set(number, job);
       }
     }
     return numbers.flatMap((number) => found.get(number) ?? []);
@@ -131,7 +151,7 @@ export class SegmentReader {
     );
   }
 
-  #withPayload(record: PutRecord, asFiles: boolean): StoredJob | Promise<StoredJob> {
+  #withPayload(record: PutRecord, asFiles: boolean): StoredJob | Promise<StoredJob | undefined> {
     const changed = this.#catalogue.changes.get(record.number);
     if (isWhole(record)) return changed === undefined ? record : { ...record, ...changed };
     return this.#withLargePayload(record, changed, asFiles);
@@ -141,10 +161,13 @@ export class SegmentReader {
     record: PutRecord,
     changed: StoredChange | undefined,
     asFiles: boolean,
-  ): Promise<StoredJob> {
-    const { sha256, ...job } = record;
-    if (!asFiles) return { ...job, ...changed, payload: await this.#payloads.read(job.number) };
-    const payloadFile = await this.#payloads.find(job.number, sha256);
+  ): Promise<StoredJob | undefined> {
+    const { sha256, sum, ...job } = record;
+    if (!asFiles) {
+      const payload = await this.#payloads.read(job.number, sum);
+      return payload && { ...job, ...changed, payload };
+    }
+    const payloadFile = await this.#payloads.find(job.number, sum, sha256);
     return { ...job, ...changed, payload: NO_BYTES, payloadFile };
   }
 }

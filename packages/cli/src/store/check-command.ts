@@ -76,6 +76,8 @@ function describeDamage(
       return `${where}: the last write ends after ${bytes}`;
     case 'payload':
       return `${relative(directory, path)}: is missing, and its job with it`;
+    case 'altered-payload':
+      return `${relative(directory, path)}: is not what was written, and its job is lost`;
   }
 }
 

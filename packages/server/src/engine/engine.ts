@@ -237,6 +237,14 @@ export class Engine {
     return true;
   }
 
+  /** No worker can have the whole payload of a job: it has failed for good, and is kept as dead where such are kept. */
+  payloadDamaged(handle: string): void {
+    const job = this.find(handle);
+    if (job === undefined) return;
+    this.#life.failWatchers(job);
+    this.#life.finish(job, 'fail', Buffer.from('its payload is damaged'));
+  }
+
   /** @returns false when the server has too many functions */
   createFunction(name: string): boolean {
     const fn = this.#functions.use(name);

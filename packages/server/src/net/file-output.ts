@@ -1,4 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
+import { crc32 } from 'node:zlib';
 import type { PayloadFile } from '../engine/payload-file.ts';
 
 /** Memory for pieces of files. */
@@ -25,6 +26,7 @@ export class FileOutput {
   #whenReady: (() => void) | undefined;
   #handle: FileHandle | undefined;
   #position = 0;
+  #crc32 = 0;
   /** What the peer is taking, and what comes next. */
   #given: Buffer | undefined;
   #next: Buffer | undefined;
@@ -34,7 +36,7 @@ export class FileOutput {
 
   /**
    * @param pool where pieces come from and go to
-   * @param failed told when the file cannot be read
+   * @param failed told when the file cannot be read, or is not what was written
    */
   constructor(file: PayloadFile, pool: PiecePool, failed: (error: Error) => void) {
     this.#file = file.retain();
@@ -85,9 +87,19 @@ export class FileOutput {
       if (bytesRead === 0)
         throw new Error(`${this.#file.path} is ${this.leftBytes} bytes shorter than it was`);
       this.#position += bytesRead;
+      this.#check(piece.subarray(0, bytesRead));
       this.#next = piece;
       this.#nextBytes = bytesRead;
     });
+  }
+
+  /** The last piece of a file that has changed is not given: nobody takes what came before for the whole. */
+  #check(bytes: Uint8Array): void {
+    const { path, sizeBytes, crc32: expected } = this.#file;
+    if (expected === undefined) return;
+    this.#crc32 = crc32(bytes, this.#crc32);
+    if (this.#position === sizeBytes && this.#crc32 !== expected)
+      throw new Error(`${path} has changed since it was written: its checksum is wrong`);
   }
 
   #do(work: () => Promise<void>): void {

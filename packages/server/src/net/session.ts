@@ -410,7 +410,8 @@ export class Session
       'the payload of a job cannot be read; its worker is disconnected',
     );
     // No other worker would get it either.
-    if (code === 'ENOENT' || code === undefined) engine.cancel(handle);
+    if (code === 'ENOENT') engine.cancel(handle);
+    else if (code === undefined) engine.payloadDamaged(handle);
     this.close('the payload of its job cannot be read');
   }
 

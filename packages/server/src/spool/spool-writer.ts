@@ -1,5 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
+import { crc32 } from 'node:zlib';
 import type { PayloadFile } from '../engine/payload-file.ts';
 import type { Spool } from './spool.ts';
 
@@ -24,6 +25,7 @@ export class SpoolWriter {
   #pieces: Uint8Array[] = [];
   #heldBytes = 0;
   #sizeBytes = 0;
+  #crc32 = 0;
   #hash: Hash | undefined;
   #handle: Handle | undefined;
   #isBusy = false;
@@ -70,6 +72,7 @@ export class SpoolWriter {
       this.#fail(error);
       return;
     }
+    this.#crc32 = crc32(bytes, this.#crc32);
     this.#hash?.update(bytes);
     this.#pieces.push(bytes);
     this.#heldBytes += bytes.length + PIECE_OVERHEAD_BYTES;
@@ -123,7 +126,12 @@ export class SpoolWriter {
     await handle.close();
     if (this.#state !== 'writing') return;
     this.#state = 'whole';
-    this.#file = this.#spool.finish(this.#path, this.#sizeBytes, this.#hash?.digest('hex'));
+    this.#file = this.#spool.finish({
+      path: this.#path,
+      sizeBytes: this.#sizeBytes,
+      sha256: this.#hash?.digest('hex'),
+      crc32: this.#crc32,
+    });
   }
 
   #fail(error: unknown): void {

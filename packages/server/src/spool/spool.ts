@@ -5,6 +5,7 @@ import { SpoolError } from '../errors.ts';
 import type { LimitLog } from '../net/limit-log.ts';
 import { RefusalLog } from '../net/refusal-log.ts';
 import type { CheckedLimits } from '../options.ts';
+import type { PayloadFileName } from '../store/store.ts';
 import { type SpoolDisk, systemSpoolDisk } from './spool-disk.ts';
 import type { CheckedSpoolOptions } from './spool-options.ts';
 import { SpoolWriter, type SpoolWriterOwner } from './spool-writer.ts';
@@ -132,9 +133,8 @@ export class Spool {
   }
 
   /** A file is whole; it is retained. */
-  finish(path: string, sizeBytes: number, sha256: string | undefined): PayloadFile {
-    const discard = (file: PayloadFile): void => this.discard(file.path, file.sizeBytes);
-    return new PayloadFile({ path, sizeBytes, sha256 }, discard).retain();
+  finish(file: PayloadFileName): PayloadFile {
+    return new PayloadFile(file, ({ path, sizeBytes }) => this.discard(path, sizeBytes)).retain();
   }
 
   /** A file is not needed any more, or never will be whole. */

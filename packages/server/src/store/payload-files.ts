@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { open, readFile } from 'node:fs/promises';
+import { crc32 } from 'node:zlib';
 import type { JobStore, PayloadFileName, StoreBatch, StoredJob, StoreOutcome } from './store.ts';
 
 /** How much of the payloads of one batch is in memory at a time, if no single one is larger. */
@@ -42,7 +43,10 @@ function isInFile({ payloadFile }: StoredJob): boolean {
 async function withBytes(job: StoredJob): Promise<StoredJob> {
   const { payloadFile } = job;
   if (payloadFile === undefined) return job;
-  return { ...job, payload: await readFile(payloadFile.path), payloadFile: undefined };
+  const payload = await readFile(payloadFile.path);
+  if (payloadFile.crc32 !== undefined && crc32(payload) !== payloadFile.crc32)
+    throw new Error(`${payloadFile.path} has changed since it was written`);
+  return { ...job, payload, payloadFile: undefined };
 }
 
 function groupsOf(jobs: readonly StoredJob[]): StoredJob[][] {

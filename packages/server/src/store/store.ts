@@ -9,6 +9,8 @@ export interface PayloadFileName {
   readonly sizeBytes: number;
   /** 64 hexadecimal digits, where it is known. */
   readonly sha256: string | undefined;
+  /** CRC-32, where it is known: what is read of the file is checked against it. */
+  readonly crc32?: number | undefined;
 }
 
 /** A background job as a {@link JobStore} keeps it. Names and ids are byte strings: one character per byte. */

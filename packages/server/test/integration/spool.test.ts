@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodePacket, type Packet, request } from '@gearman/protocol';
 import { createServer, type ServerOptions } from '@gearman/server';
@@ -266,6 +266,40 @@ describe('the file of a payload', () => {
     await worker.closed;
     expect(read(await client.arrived())).toEqual([`WORK_FAIL ${handleIn(created)}`]);
     expect(running.server.stats.jobs).toBe(0);
+  });
+});
+
+describe('a large payload that is altered on the disk', () => {
+  /** Flips the last bit of the only file. */
+  function alter(directory: string, files: () => string[]): void {
+    const path = join(directory, files()[0] ?? '');
+    const bytes = readFileSync(path);
+    bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
+    writeFileSync(path, bytes);
+  }
+
+  test('reaches no worker as whole; its job fails for its clients, and the worker is disconnected', async () => {
+    const { running, directory, files } = await start();
+    const [client, worker] = [await running.connect(), await running.connect()];
+    const [created] = await client.ask(large());
+    alter(directory, files);
+    worker.send(canDo('f'), grab());
+    await worker.closed;
+    expect((await worker.arrived()).join('').length).toBeLessThan(LARGE.length);
+    expect(read(await client.arrived())).toEqual([`WORK_FAIL ${handleIn(created)}`]);
+    expect(running.server.stats.jobs).toBe(0);
+    await expect.poll(files).toEqual([]);
+  });
+
+  test('stays among the dead jobs when such are kept', async () => {
+    const { running, directory, files } = await start({ dead: {} });
+    const [client, worker] = [await running.connect(), await running.connect()];
+    await client.ask(request('SUBMIT_JOB_BG', { functionName: 'f', uniqueId: '', workload: LARGE }));
+    alter(directory, files);
+    worker.send(canDo('f'), grab());
+    await worker.closed;
+    expect(running.server.stats).toMatchObject({ jobs: 0, deadJobs: 1 });
+    expect(files()).toHaveLength(1);
   });
 });
 

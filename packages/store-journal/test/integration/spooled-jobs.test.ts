@@ -125,6 +125,24 @@ describe('background jobs with payloads in files', () => {
     expect((await drain(again))[0]?.workload.equals(PAYLOAD)).toBe(true);
   });
 
+  test('are checked when they are sent: what has changed since reaches no worker, before and after a restart', async () => {
+    const directory = newDirectory();
+    const payloads = join(directory, 'payloads');
+    const first = await start(directory);
+    const handles = await submit(first, background(PAYLOAD), background(PAYLOAD));
+    await first.close();
+    const [name = ''] = filesIn(payloads).sort((a, b) => Number(a) - Number(b));
+    const bytes = Buffer.from(PAYLOAD);
+    bytes[0] = 0;
+    writeFileSync(join(payloads, name), bytes);
+    const second = await start(directory);
+    await using worker = await connect(second);
+    worker.send(request('CAN_DO', { functionName: 'f' }), request('GRAB_JOB', {}));
+    await expect(worker.next()).rejects.toThrow('ended before');
+    expect(await drain(second)).toEqual([{ handle: handles[1], workload: PAYLOAD }]);
+    await expect.poll(() => filesIn(payloads)).toEqual([]);
+  });
+
   test('of which a foreground client is the first become durable when a background submit merges', async () => {
     const directory = newDirectory();
     const server = await start(directory);

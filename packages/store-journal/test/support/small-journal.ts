@@ -95,7 +95,9 @@ export class SmallJournal {
     const catalogue = new Catalogue();
     const recovery = new Recovery(disk, DIRECTORY, catalogue, silentLogger, false);
     await recovery.read([...disk.files.keys()].map((path) => path.slice(DIRECTORY.length + 1)));
-    const reader = new SegmentReader(catalogue, new PayloadFiles(disk, DIRECTORY), silentLogger);
+    const reader = new SegmentReader(catalogue, new PayloadFiles(disk, DIRECTORY), silentLogger, (lost) =>
+      recovery.dropJob(lost),
+    );
     const jobs: StoredJob[] = [];
     for await (const each of reader.jobs(false)) jobs.push({ ...each, payload: Buffer.from(each.payload) });
     return { jobs, settings: textOf(catalogue.settings), report: recovery.report };

@@ -251,6 +251,78 @@ describe('a large payload whose file is gone', () => {
   });
 });
 
+describe('a large payload whose file is not what was written', () => {
+  const options = { largePayloadBytes: 1000 };
+  const payload = Buffer.alloc(2000, 'x');
+
+  async function storeWith(directory: string, harm: (bytes: Buffer) => Buffer): Promise<Place> {
+    const disk = new MemoryDisk();
+    const journal = journalOn(disk, directory, options);
+    await journal.open();
+    await journal.commit(batch({ puts: [job(1, { payload }), job(2, { payload }), job(3)] }));
+    // From here on its records are copies.
+    await journal.compact();
+    await journal.close();
+    const path = join(directory, 'payloads/2');
+    disk.add(path, harm(disk.files.get(path)?.bytes ?? Buffer.alloc(0)));
+    return { disk, directory };
+  }
+
+  const flipped = (bytes: Buffer): Buffer => {
+    bytes[1234] = (bytes[1234] ?? 0) ^ 1;
+    return bytes;
+  };
+
+  test.each([
+    ['a flipped bit', flipped],
+    ['a truncation', (bytes: Buffer) => bytes.subarray(0, 1999)],
+    ['an extension', (bytes: Buffer) => Buffer.concat([bytes, payload])],
+  ])('is found by a check: %s', async (_, harm) => {
+    using folder = temporaryDirectory();
+    const place = await storeWith(folder.path, harm);
+    expect(await check(place)).toMatchObject({
+      isClean: false,
+      jobs: 2,
+      report: {
+        missingPayloads: 1,
+        damage: [{ kind: 'altered-payload', path: join(folder.path, 'payloads/2') }],
+      },
+    });
+  });
+
+  test('is never given back as whole: its job is left out and counted, the others go on', async () => {
+    using folder = temporaryDirectory();
+    const { disk } = await storeWith(folder.path, flipped);
+    const journal = journalOn(disk, folder.path, options);
+    const { jobs } = await journal.open();
+    expect(journal.report?.missingPayloads).toBe(0);
+    expect(await journal.read([2, 1])).toEqual([job(1, { payload })]);
+    const found = [];
+    for await (const each of jobs) found.push(each.number);
+    expect(found).toEqual([1, 3]);
+    expect(journal.report?.missingPayloads).toBe(1);
+    await journal.close();
+    expect(disk.openFiles).toBe(0);
+  });
+
+  test('of another size costs its job when the journal is opened, or is refused with the option strict', async () => {
+    using folder = temporaryDirectory();
+    const { disk } = await storeWith(folder.path, (bytes) => bytes.subarray(1));
+    const strict = journalOn(disk, folder.path, { ...options, strict: true });
+    await expect(strict.open()).rejects.toMatchObject({ code: 'ERR_GEARMAN_STORE_UNUSABLE' });
+    const journal = journalOn(disk, folder.path, options);
+    const { jobs } = await journal.open({ payloadFiles: true });
+    const found = [];
+    for await (const { number, payloadFile } of jobs) found.push([number, payloadFile?.crc32]);
+    expect(found).toEqual([
+      [1, crc32(payload)],
+      [3, undefined],
+    ]);
+    expect(journal.report?.missingPayloads).toBe(1);
+    await journal.close();
+  });
+});
+
 test('a journal that must exist is not begun', async () => {
   using folder = temporaryDirectory();
   const options = { directory: join(folder.path, 'x'), segmentBytes: SEGMENT_BYTES, mustExist: true };
