@@ -2,6 +2,8 @@ import type { Disk } from './disk.ts';
 import { StoreUnusableError } from './errors.ts';
 import { isSegmentName, isSpareName } from './segment.ts';
 
+const DAMAGED = 'damaged-';
+
 /** The files of a journal, by what they are. */
 export interface JournalFiles {
   /** In the order in which they were begun. */
@@ -22,7 +24,12 @@ export async function listJournal(disk: Disk, directory: string): Promise<Journa
       `${directory} is not a journal: it holds ${strangers.slice(0, 3).join(', ')}; give it a directory of its own`,
     );
   }
-  return { segments, spares, damagedCopies: names.filter((name) => name.startsWith('damaged-')) };
+  return { segments, spares, damagedCopies: names.filter((name) => name.startsWith(DAMAGED)) };
+}
+
+/** What a damaged segment, or a copy of one, is called. */
+export function damagedName(segment: string): string {
+  return DAMAGED + segment;
 }
 
 export function noJournalIn(directory: string): StoreUnusableError {
@@ -36,6 +43,6 @@ function isOurs(name: string): boolean {
     name === 'spool' ||
     name === 'lost+found' ||
     name.startsWith('lock') ||
-    name.startsWith('damaged-')
+    name.startsWith(DAMAGED)
   );
 }

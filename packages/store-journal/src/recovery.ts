@@ -3,6 +3,7 @@ import type { Logger } from '@gearman/events';
 import type { Catalogue } from './catalogue.ts';
 import type { Disk, DiskFile } from './disk.ts';
 import { StoreUnusableError } from './errors.ts';
+import { damagedName, listJournal } from './journal-files.ts';
 import { place } from './live-index.ts';
 import type { LostPayload } from './payload-files.ts';
 import { CHANGE, DONE, PUT, readChange, readPutHead, readSetting, SETTING } from './record-bodies.ts';
@@ -33,7 +34,7 @@ export interface RecoveryReport {
   /** Records that the numbering shows to be gone, and bytes between good records that are none. */
   readonly missingRecords: number;
   readonly damagedBytes: number;
-  /** Segments that have damage, or cannot be read at all; copies of them are kept. */
+  /** Segments that have damage, or cannot be read at all; copies of the first 16 are kept. */
   readonly damagedSegments: number;
   /** True when the last write was cut off: what it held was never acknowledged. */
   readonly wasCutOff: boolean;
@@ -48,6 +49,8 @@ export interface RecoveryReport {
 
 /** A disk that is broken all over must not fill the memory with what is wrong. */
 const MOST_DAMAGE = 100;
+/** Nor itself with copies. Somebody looks at the first ones, if anybody does. */
+const MOST_COPIES = 16;
 
 /** Reads every segment of a directory into a catalogue. */
 export class Recovery {
@@ -131,7 +134,7 @@ export class Recovery {
     if (header === undefined) {
       const what = `${path} has no readable header`;
       this.#refuseIfStrict(what);
-      await this.#disk.rename(path, join(this.#directory, `damaged-${name}`));
+      await this.#disk.rename(path, join(this.#directory, damagedName(name)));
       this.#damagedSegments++;
       this.#note({ kind: 'header', path, atBytes: 0, sizeBytes: bytes.length, missingRecords: 0 });
       this.#logger.error({ path }, `${what}; it is renamed, and the others go on`);
@@ -229,9 +232,19 @@ export class Recovery {
   async #setAside(name: string, bytes: Buffer, what: string): Promise<void> {
     this.#refuseIfStrict(what);
     this.#damagedSegments++;
-    const copy = join(this.#directory, `damaged-${name}`);
+    const copy = join(this.#directory, damagedName(name));
     try {
-      if ((await this.#disk.list(this.#directory)).includes(`damaged-${name}`)) await this.#disk.remove(copy);
+      const { damagedCopies } = await listJournal(this.#disk, this.#directory);
+      const isThere = damagedCopies.includes(damagedName(name));
+      if (!isThere && damagedCopies.length >= MOST_COPIES) {
+        const kept = damagedCopies.length;
+        this.#logger.error(
+          { kept },
+          `${what}; what can be read goes on; there is no copy, as there are many`,
+        );
+        return;
+      }
+      if (isThere) await this.#disk.remove(copy);
       await writeFile(this.#disk, copy, bytes);
       this.#logger.error({ copy }, `${what}; what can be read goes on`);
     } catch (error) {

@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import { silentLogger } from '@gearman/events';
 import type { StoredJob } from '@gearman/server';
 import { describe, expect, test } from 'vitest';
 import { batch, contentOf, job, journalOn, SEGMENT_BYTES, temporaryDirectory } from '../support/jobs.ts';
@@ -94,6 +96,28 @@ describe('a damaged journal', () => {
       code: 'ERR_GEARMAN_STORE_UNUSABLE',
     });
     expect(disk.openFiles).toBe(0);
+  });
+
+  test('is copied sixteen times at most', async () => {
+    using directory = temporaryDirectory();
+    const { disk, path } = await smallStore(directory.path);
+    const bytes = disk.files.get(path)?.bytes ?? Buffer.alloc(0);
+    bytes[RECORDS_FROM + 40] = (bytes[RECORDS_FROM + 40] ?? 0) ^ 1;
+    const copies = (): string[] => [...disk.files.keys()].filter((name) => name.includes('damaged-'));
+    const copy = join(directory.path, 'damaged-segment-00000000009');
+    for (let i = 0; i < 15; i++) disk.add(copy + String.fromCharCode(97 + i), Buffer.alloc(1));
+    const image = disk.copy();
+    await reopen(disk, directory.path);
+    expect(copies()).toHaveLength(16);
+
+    image.add(`${copy}z`, Buffer.alloc(1));
+    const messages: string[] = [];
+    const error = (_fields: object, message: string): void => void messages.push(message);
+    const journal = journalOn(image, directory.path, { logger: { ...silentLogger, error } });
+    expect((await contentOf(journal)).jobs).toHaveLength(39);
+    await journal.close();
+    expect([...image.files.keys()].filter((name) => name.includes('damaged-'))).toHaveLength(16);
+    expect(messages).toEqual([expect.stringContaining('there is no copy, as there are many')]);
   });
 
   test('leaves no file open when the copy of it cannot be written', async () => {
