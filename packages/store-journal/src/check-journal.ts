@@ -88,7 +88,12 @@ async function read(
   const { segments, spares, damagedCopies } = await listJournal(disk, directory);
   if (segments.length + spares.length === 0) throw noJournalIn(directory);
   const catalogue = new Catalogue();
-  const recovery = new Recovery(disk, directory, catalogue, silentLogger, false);
+  const recovery = new Recovery({
+    ...{ disk, directory, catalogue },
+    logger: silentLogger,
+    strict: false,
+    afterCrash: !wasClosed,
+  });
   try {
     await recovery.read(segments, (files) => onProgress?.(files, segments.length));
   } finally {

@@ -1,4 +1,4 @@
-import { DirectoryLock } from '@gearman/events';
+import { DirectoryLock, findHolder } from '@gearman/events';
 import type {
   JobStore,
   StoreBatch,
@@ -69,12 +69,13 @@ export class Journal implements JobStore {
     const { disk, directory, clock, mustExist } = this.#settings;
     try {
       if (!mustExist) await disk.makeDirectory(directory);
+      const holder = await findHolder(directory);
       this.#lock = await DirectoryLock.take(
         directory,
         clock,
         (holder) => new StoreLockedError(directory, holder),
       );
-      await this.#recover();
+      await this.#recover(holder !== undefined);
     } catch (error) {
       await this.close();
       throw asStoreError(error, directory);
@@ -128,12 +129,13 @@ export class Journal implements JobStore {
     this.#lock = undefined;
   }
 
-  async #recover(): Promise<void> {
+  async #recover(afterCrash: boolean): Promise<void> {
     const { disk, directory, logger, strict, mustExist } = this.#settings;
     const { segments, spares } = await listJournal(disk, directory);
     if (mustExist && segments.length + spares.length === 0) throw noJournalIn(directory);
     for (const name of spares) await this.#spares.adopt(name);
-    const recovery = new Recovery(disk, directory, this.#catalogue, logger, strict);
+    const catalogue = this.#catalogue;
+    const recovery = new Recovery({ disk, directory, catalogue, logger, strict, afterCrash });
     await recovery.read(segments);
     await this.#payloads.open((number) => this.#catalogue.find(number) !== undefined);
     for (const lost of await this.#payloads.lost(this.#catalogue.largeJobs, false)) recovery.dropJob(lost);

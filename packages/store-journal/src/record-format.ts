@@ -6,19 +6,26 @@ import { crc32 } from 'node:zlib';
  *     0  tag      u32   random, one per use of a segment: finds the next record behind a damaged one
  *     4  crc      u32   CRC-32, seeded per segment, of everything from `length` to the end of the body
  *     8  length   u32   of the body
- *    12  type     u8    then three zero bytes
+ *    12  type     u8
+ *    13  write    u24   how far before it the write began that brought it, in units of 8 bytes
  *    16  sequence u64   rises by one from record to record over all segments: what is missing can be counted
  *    24  body
+ *
+ * A record that says a write began before a hole says that the hole is of the same write: a crash may have left parts of it.
  *
  * The tag is not needed to read record after record, so a record whose tag alone is damaged is still good. Whoever writes
  * payloads knows neither tag nor seed, and cannot put a false record into one.
  */
 export const RECORD_HEADER_BYTES = 24;
 
+/** The type of a record that stands where a write was cut off in its middle; the others are told apart by their bodies. */
+export const BLANK = 5;
+
 const CRC_AT = 4;
 const LENGTH_AT = 8;
 const TYPE_AT = 12;
 const SEQUENCE_AT = 16;
+const UNIT_BYTES = 8;
 
 /** What one use of a segment file has of its own. */
 export interface SegmentKey {
@@ -33,6 +40,8 @@ export class ReadRecord {
   /** Where it starts, and how many bytes it takes with its padding. */
   readonly at: number;
   readonly sizeBytes: number;
+  /** Where the write began that brought it: what stood before was on the disk by then. */
+  readonly writtenFrom: number;
   readonly #bytes: Buffer;
   readonly #end: number;
 
@@ -41,6 +50,7 @@ export class ReadRecord {
     this.sequence = readNumber(bytes, at + SEQUENCE_AT);
     this.at = at;
     this.sizeBytes = recordSize(end - at - RECORD_HEADER_BYTES);
+    this.writtenFrom = at - (bytes.readUInt32LE(at + TYPE_AT) >>> 8) * UNIT_BYTES;
     this.#bytes = bytes;
     this.#end = end;
   }
@@ -75,7 +85,7 @@ export function readNumber(bytes: Buffer, at: number): number {
   return bytes.readUInt32LE(at) + bytes.readUInt32LE(at + 4) * 0x1_0000_0000;
 }
 
-/** Writes the header of a record whose body stands behind it already. */
+/** Writes the header of a record whose body stands behind it already, in the bytes of one write. */
 export function sealRecord(
   bytes: Buffer,
   at: number,
@@ -86,7 +96,7 @@ export function sealRecord(
 ): void {
   bytes.writeUInt32LE(key.tag, at);
   bytes.writeUInt32LE(bodyBytes, at + LENGTH_AT);
-  bytes.writeUInt32LE(type, at + TYPE_AT);
+  bytes.writeUInt32LE(type + (at / UNIT_BYTES) * 0x100, at + TYPE_AT);
   writeNumber(bytes, sequence, at + SEQUENCE_AT);
   const end = at + RECORD_HEADER_BYTES + bodyBytes;
   bytes.writeUInt32LE(crc32(bytes.subarray(at + LENGTH_AT, end), key.seed), at + CRC_AT);
@@ -99,11 +109,18 @@ export function readRecord(bytes: Buffer, at: number, key: SegmentKey): ReadReco
   const bodyBytes = bytes.readUInt32LE(at + LENGTH_AT);
   const end = at + RECORD_HEADER_BYTES + bodyBytes;
   if (end > bytes.length) return undefined;
-  const type = bytes.readUInt32LE(at + TYPE_AT);
-  if (type === 0 || type > 0xff) return undefined;
+  const type = bytes.readUInt8(at + TYPE_AT);
+  if (type === 0) return undefined;
   if (crc32(bytes.subarray(at + LENGTH_AT, end), key.seed) !== bytes.readUInt32LE(at + CRC_AT))
     return undefined;
   return new ReadRecord(bytes, at, end, type);
+}
+
+/** A record that says nothing, for `sizeBytes` that would otherwise be none. */
+export function blankRecord(sizeBytes: number, key: SegmentKey, sequence: number): Buffer {
+  const bytes = Buffer.alloc(sizeBytes);
+  sealRecord(bytes, 0, key, BLANK, sequence, sizeBytes - RECORD_HEADER_BYTES);
+  return bytes;
 }
 
 /**

@@ -7,7 +7,14 @@ import { damagedName, listJournal } from './journal-files.ts';
 import { place } from './live-index.ts';
 import type { LostPayload } from './payload-files.ts';
 import { CHANGE, DONE, PUT, readChange, readPutHead, readSetting, SETTING } from './record-bodies.ts';
-import { type ReadRecord, RecordScanner } from './record-format.ts';
+import {
+  BLANK,
+  blankRecord,
+  RECORD_HEADER_BYTES,
+  type ReadRecord,
+  RecordScanner,
+  type SegmentKey,
+} from './record-format.ts';
 import type { Segment } from './segment.ts';
 import { decodeHeader, FIRST_RECORD_AT } from './segment-header.ts';
 
@@ -52,6 +59,18 @@ const MOST_DAMAGE = 100;
 /** Nor itself with copies. Somebody looks at the first ones, if anybody does. */
 const MOST_COPIES = 16;
 
+/** What {@link Recovery} works with. */
+export interface RecoveryParts {
+  readonly disk: Disk;
+  readonly directory: string;
+  readonly catalogue: Catalogue;
+  readonly logger: Logger;
+  /** Whether to refuse damage. */
+  readonly strict: boolean;
+  /** Whether the process that used it last did not close it. */
+  readonly afterCrash: boolean;
+}
+
 /** Reads every segment of a directory into a catalogue. */
 export class Recovery {
   readonly #disk: Disk;
@@ -59,6 +78,7 @@ export class Recovery {
   readonly #catalogue: Catalogue;
   readonly #logger: Logger;
   readonly #strict: boolean;
+  readonly #afterCrash: boolean;
   #buffer = Buffer.alloc(0);
   #records = 0;
   #missing = 0;
@@ -69,12 +89,13 @@ export class Recovery {
   readonly #damage: JournalDamage[] = [];
   #sequence = 0;
 
-  constructor(disk: Disk, directory: string, catalogue: Catalogue, logger: Logger, strict: boolean) {
+  constructor({ disk, directory, catalogue, logger, strict, afterCrash }: RecoveryParts) {
     this.#disk = disk;
     this.#directory = directory;
     this.#catalogue = catalogue;
     this.#logger = logger;
     this.#strict = strict;
+    this.#afterCrash = afterCrash;
   }
 
   /** The sequence number of the last good record. */
@@ -159,6 +180,7 @@ export class Recovery {
   }
 
   async #readRecords(segment: Segment, bytes: Buffer, name: string, isLast: boolean): Promise<void> {
+    if (isLast && this.#afterCrash) await this.#mend(segment, bytes);
     const scanner = new RecordScanner(bytes, segment.key, FIRST_RECORD_AT);
     const missingBefore = this.#missing;
     for (;;) {
@@ -177,19 +199,39 @@ export class Recovery {
       await this.#setAside(name, bytes, `${segment.path} is damaged`);
     }
     if (isCut && isLast) {
-      this.#wasCutOff = true;
       const sizeBytes = bytes.findLastIndex((byte) => byte !== 0) + 1 - scanner.end;
-      this.#note({ kind: 'cut-off', path: segment.path, atBytes: scanner.end, sizeBytes, missingRecords: 0 });
-      this.#logger.warn(
-        { path: segment.path, at: scanner.end },
-        'the last write was cut off or damaged; it is left out',
-      );
+      this.#noteCut(segment.path, scanner.end, sizeBytes);
     }
     if (isCut) await this.#clear(segment, bytes);
   }
 
+  /**
+   * A crash may leave any parts of the last write, which nobody was told to be durable. Its holes are no damage: they are
+   * filled, so that what is written behind them later does not make them look like some.
+   */
+  async #mend(segment: Segment, bytes: Buffer): Promise<void> {
+    const { key, path } = segment;
+    for (const { from, next } of holesOfLastWrite(bytes, key)) {
+      this.#noteCut(path, from, next.at - from);
+      const blank = blankRecord(next.at - from, key, next.sequence - 1);
+      blank.copy(bytes, from);
+      await segment.file.write(blank, from);
+      await segment.file.sync();
+    }
+  }
+
+  #noteCut(path: string, atBytes: number, sizeBytes: number): void {
+    this.#wasCutOff = true;
+    this.#note({ kind: 'cut-off', path, atBytes, sizeBytes, missingRecords: 0 });
+    this.#logger.warn({ path, at: atBytes }, 'the last write was cut off or damaged; it is left out');
+  }
+
   /** Returns how many records are missing before this one. */
-  #count({ sequence }: ReadRecord): number {
+  #count({ sequence, type }: ReadRecord): number {
+    if (type === BLANK) {
+      this.#sequence = Math.max(this.#sequence, sequence);
+      return 0;
+    }
     const missing = Math.max(0, sequence - this.#sequence - 1);
     this.#missing += missing;
     this.#sequence = Math.max(this.#sequence, sequence);
@@ -275,4 +317,25 @@ async function writeFile(disk: Disk, path: string, bytes: Buffer): Promise<void>
   } finally {
     await file.close();
   }
+}
+
+/** A place between whole records that holds none, and the one behind it. */
+interface Hole {
+  readonly from: number;
+  readonly next: ReadRecord;
+}
+
+function holesOfLastWrite(bytes: Buffer, key: SegmentKey): Hole[] {
+  const scanner = new RecordScanner(bytes, key, FIRST_RECORD_AT);
+  const holes: Hole[] = [];
+  let last: ReadRecord | undefined;
+  for (;;) {
+    const { end: from } = scanner;
+    const next = scanner.next();
+    if (next === undefined) break;
+    if (next.at >= from + RECORD_HEADER_BYTES) holes.push({ from, next });
+    last = next;
+  }
+  const { writtenFrom = 0 } = last ?? {};
+  return holes.filter(({ from }) => from >= writtenFrom);
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { JobStore, StoreBatch, StoredJob } from '@gearman/server';
@@ -41,6 +41,14 @@ export async function contentOf(
 export function temporaryDirectory(): { readonly path: string; [Symbol.dispose](): void } {
   const path = mkdtempSync(join(tmpdir(), 'gearman-journal-'));
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+/** The lock of a process that is gone. */
+export function leaveLock(directory: string): void {
+  const path = join(directory, 'lock');
+  const holder = { token: 'x', pid: 1, startedAt: '1', place: 'elsewhere', host: 'jobs-1' };
+  writeFileSync(path, JSON.stringify(holder));
+  utimesSync(path, 1, 1);
 }
 
 /** A journal on a disk in memory; its lock is a real file, in a directory of its own. */

@@ -93,7 +93,12 @@ export class SmallJournal {
     disk.add(SEGMENT, harm(Buffer.from(this.#bytes)));
     if (this.#next !== undefined) disk.add(NEXT_SEGMENT, Buffer.from(this.#next));
     const catalogue = new Catalogue();
-    const recovery = new Recovery(disk, DIRECTORY, catalogue, silentLogger, false);
+    const recovery = new Recovery({
+      ...{ disk, directory: DIRECTORY, catalogue },
+      logger: silentLogger,
+      strict: false,
+      afterCrash: false,
+    });
     await recovery.read([...disk.files.keys()].map((path) => path.slice(DIRECTORY.length + 1)));
     const reader = new SegmentReader(catalogue, new PayloadFiles(disk, DIRECTORY), silentLogger, (lost) =>
       recovery.dropJob(lost),

@@ -1,9 +1,17 @@
-import { mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { checkJournal, createJournal, type JournalCheck } from '../../src/index.ts';
-import { batch, contentOf, job, journalOn, SEGMENT_BYTES, temporaryDirectory } from '../support/jobs.ts';
+import {
+  batch,
+  contentOf,
+  job,
+  journalOn,
+  leaveLock,
+  SEGMENT_BYTES,
+  temporaryDirectory,
+} from '../support/jobs.ts';
 import { MemoryDisk } from '../support/memory-disk.ts';
 
 const RECORDS_FROM = 1024;
@@ -39,14 +47,6 @@ async function check({ disk, directory }: Place): Promise<JournalCheck> {
   expect(disk.openFiles).toBe(0);
   expect(readdirSync(directory)).toEqual(lock);
   return found;
-}
-
-/** The lock of a process that is gone. */
-function leaveLock(directory: string): void {
-  const path = join(directory, 'lock');
-  const holder = { token: 'x', pid: 1, startedAt: '1', place: 'elsewhere', host: 'jobs-1' };
-  writeFileSync(path, JSON.stringify(holder));
-  utimesSync(path, 1, 1);
 }
 
 describe('a journal that is checked', () => {

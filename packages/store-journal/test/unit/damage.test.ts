@@ -2,7 +2,15 @@ import { join } from 'node:path';
 import { silentLogger } from '@gearman/events';
 import type { StoredJob } from '@gearman/server';
 import { describe, expect, test } from 'vitest';
-import { batch, contentOf, job, journalOn, SEGMENT_BYTES, temporaryDirectory } from '../support/jobs.ts';
+import {
+  batch,
+  contentOf,
+  job,
+  journalOn,
+  leaveLock,
+  SEGMENT_BYTES,
+  temporaryDirectory,
+} from '../support/jobs.ts';
 import { diskError, MemoryDisk } from '../support/memory-disk.ts';
 import { imageAfterCut, randomFrom } from '../support/power-cut.ts';
 
@@ -184,6 +192,7 @@ test(`what was acknowledged survives ${IMAGES} power cuts`, async () => {
     const image = imageAfterCut(disk.operations, cut, random);
     const promised = promises.findLast(({ operations }) => operations <= cut);
     const next = promises.find(({ operations }) => operations > cut);
+    leaveLock(directory.path);
     const again = journalOn(image, directory.path, { largePayloadBytes: 3000 });
     const { jobs } = await contentOf(again);
     await again.close();
