@@ -133,6 +133,7 @@ export class Journal implements JobStore {
     const { disk, directory, logger, strict, mustExist } = this.#settings;
     const { segments, spares } = await listJournal(disk, directory);
     if (mustExist && segments.length + spares.length === 0) throw noJournalIn(directory);
+    this.#spares.open();
     for (const name of spares) await this.#spares.adopt(name);
     const catalogue = this.#catalogue;
     const recovery = new Recovery({ disk, directory, catalogue, logger, strict, afterCrash });

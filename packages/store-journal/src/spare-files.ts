@@ -24,6 +24,7 @@ export class SpareFiles {
   readonly #spares: Spare[] = [];
   #making: Promise<void> | undefined;
   #owesNames = false;
+  #isClosed = false;
 
   constructor(disk: Disk, directory: string, segmentBytes: number) {
     this.#disk = disk;
@@ -33,6 +34,11 @@ export class SpareFiles {
 
   get count(): number {
     return this.#spares.length;
+  }
+
+  /** May be called after {@link close}. */
+  open(): void {
+    this.#isClosed = false;
   }
 
   /** Uses a spare file that an earlier process left, unless it was never finished. */
@@ -51,7 +57,7 @@ export class SpareFiles {
 
   /** Makes files until there are `count` beside the one that is kept back. Rejects when there is no space. */
   async ensure(count: number): Promise<void> {
-    while (this.#spares.length < count + 1) {
+    while (this.#spares.length < count + 1 && !this.#isClosed) {
       this.#making ??= this.#make().finally(() => {
         this.#making = undefined;
       });
@@ -126,6 +132,8 @@ export class SpareFiles {
   }
 
   async close(): Promise<void> {
+    // Whoever waits for the next file would otherwise make one more.
+    this.#isClosed = true;
     await this.#making?.catch(() => {});
     for (const { file } of this.#spares.splice(0)) await file.close();
   }

@@ -262,3 +262,18 @@ test('a job whose first put the disk refused is kept when it is put again, with 
   expect((await contentOf(again)).jobs).toEqual([job(2), job(4)]);
   await again.close();
 });
+
+test('a journal that is closed while it makes files ahead makes no more of them, and leaves none open', async () => {
+  using directory = temporaryDirectory();
+  const disk = new MemoryDisk();
+  const journal = journalOn(disk, directory.path);
+  await journal.open();
+  disk.delay = turn;
+  await journal.close();
+  const { size } = disk.files;
+  for (let i = 0; i < 20; i++) await turn();
+  expect({ openFiles: disk.openFiles, files: disk.files.size }).toEqual({ openFiles: 0, files: size });
+  await journal.open();
+  expect(await journal.commit(batch({ puts: [job(1)] }))).toEqual({ refused: undefined });
+  await journal.close();
+});
