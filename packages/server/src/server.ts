@@ -233,6 +233,7 @@ export class Server extends TypedEmitter<ServerEvent> {
       droppedResults: engine.results.dropped,
       deadJobs: engine.afterlife.dead?.size ?? 0,
       droppedDeadJobs: engine.afterlife.dropped,
+      dedupIds: engine.dedup.size,
       queueBytes: engine.sizeBytes,
       memoryBytes: engine.memoryBytes,
       parkedJobs: engine.parking?.count ?? 0,
