@@ -174,6 +174,24 @@ describe('a worker with the option attempts', () => {
     expect(calls).toBe(1);
   });
 
+  test('ends a job for good with an error whose code is among noRetryCodes', async () => {
+    const server = await ours({ functions });
+    onTestFinished(() => server.stop());
+    const codes: unknown[] = [];
+    await using client = createClient({ servers: server.server });
+    const worker = createWorker({ servers: server.server, attempts: true, noRetryCodes: ['ENOENT', 404] });
+    onTestFinished(async () => void (await worker.stop()));
+    worker.register('f', (job) => {
+      const code = job.text() === '404' ? 404 : job.attempt === 1 ? 'EAGAIN' : 'ENOENT';
+      codes.push(code);
+      throw Object.assign(new Error('no'), { code });
+    });
+    await worker.start();
+    await expect(client.submit('f', '404')).rejects.toMatchObject({ remote: { code: 404 } });
+    await expect(client.submit('f', 'file')).rejects.toMatchObject({ remote: { code: 'ENOENT' } });
+    expect(codes).toEqual([404, 'EAGAIN', 'ENOENT']);
+  });
+
   test('gives jobs back, for a while and without counting them, or with', async () => {
     const attempts: number[] = [];
     const { client, worker } = await startAll(await ours({ functions }), {

@@ -1,6 +1,6 @@
 import type { Clock } from '@gearman/events';
 import { type Connection, NoServersError, type ReplyHandler, ServerError } from '@gearman/pool';
-import type { GearmanError, Packet } from '@gearman/protocol';
+import type { GearmanError } from '@gearman/protocol';
 import { AliveCheck } from './alive-check.ts';
 import {
   JobExceptionError,
@@ -14,13 +14,13 @@ import type { WorkListener, WorkPacket } from './handle-table.ts';
 import type { JobHost } from './job-host.ts';
 import type { JobSettings } from './job-settings.ts';
 import { retryDelayMs } from './retry.ts';
-import type { Submission, SubmitPacket } from './submission.ts';
+import type { CreatedPacket, Submission, SubmitPacket } from './submission.ts';
 
 // How often a job is sent again whose acknowledgement did not come, when `retries` does not say.
 const RESUBMITS = 3;
 
 /** One attempt's ears. Those of attempts that were given up stay, because the server goes on answering, and are deaf. */
-class Attempt implements ReplyHandler<Packet<'JOB_CREATED'>>, WorkListener {
+class Attempt implements ReplyHandler<CreatedPacket>, WorkListener {
   readonly #submission: Submission & Partial<WorkListener>;
   readonly #connection: Connection;
   readonly #host: JobHost;
@@ -35,7 +35,7 @@ class Attempt implements ReplyHandler<Packet<'JOB_CREATED'>>, WorkListener {
     return this.#submission.attempts?.current === this;
   }
 
-  onReply(packet: Packet<'JOB_CREATED'>): void {
+  onReply(packet: CreatedPacket): void {
     if (this.#isCurrent) this.#submission.onReply(packet);
     // The server counts it among those who listen to the handle.
     else if (this.#submission.onWork !== undefined) {

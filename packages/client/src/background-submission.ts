@@ -5,14 +5,14 @@ import {
   ServerError,
   type UnsupportedError,
 } from '@gearman/pool';
-import { type GearmanError, JobRef, type Packet } from '@gearman/protocol';
+import { type GearmanError, JobRef } from '@gearman/protocol';
 import { Attempts } from './attempts.ts';
 import type { OverflowError } from './collection-errors.ts';
 import { JobCancelledError, SubmitUnknownError } from './errors.ts';
 import type { JobHost } from './job-host.ts';
 import type { JobSettings } from './job-settings.ts';
 import { refusal } from './refusal.ts';
-import type { Submission, SubmitPacket } from './submission.ts';
+import type { CreatedPacket, Submission, SubmitPacket } from './submission.ts';
 
 /** Where a background job ends for its client: with a reference, or with the reason why there is none. */
 export interface BackgroundOutcome {
@@ -53,10 +53,10 @@ export class BackgroundSubmission implements Submission {
     this.#connection = connection;
   }
 
-  onReply({ handle }: Packet<'JOB_CREATED'>): void {
+  onReply({ type, handle }: CreatedPacket): void {
     // Only a job that was sent on a connection is answered.
     const { server } = this.#connection as Connection;
-    this.#end((outcome) => outcome.resolve(new JobRef(server, handle)));
+    this.#end((outcome) => outcome.resolve(new JobRef(server, handle, type === 'JOB_MERGED')));
   }
 
   onReplyError(error: GearmanError): void {

@@ -28,7 +28,7 @@ export type { JobCompletion, JobEvent, JobFailure, JobProgress, JobState } from 
 export type { CancelOutcome } from './job-host.ts';
 export type { RunAt } from './job-intake.ts';
 export type { Echo } from './job-queries.ts';
-export type { AttemptFailure, JobRules, KeepResult, ServerRetry } from './job-rules.ts';
+export type { AttemptFailure, Dedup, JobRules, KeepResult, ServerRetry } from './job-rules.ts';
 export type { ResultOptions } from './kept-result.ts';
 export type { MapOptions, MapResultsOptions, MapToOneOptions } from './map.ts';
 export type { MapReduceBackgroundOptions, MapReduceOptions } from './map-reduce.ts';

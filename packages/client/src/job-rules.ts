@@ -54,6 +54,26 @@ export interface JobRules {
   readonly delayMs?: number;
   /** Whether the server keeps the result of the job when it is over, see `client.result()`. @defaultValue as the server has it */
   readonly keepResult?: KeepResult;
+  /**
+   * Whether an earlier job stands for this one, in place of what the server does with jobs of this function. Then no job
+   * is made, and `deduplicated` of the job, or of the reference, is true. Each server looks at its own jobs only.
+   *
+   * @defaultValue as the server has it for the function; mostly as unique ids do
+   */
+  readonly dedup?: Dedup;
+}
+
+/** When an earlier job of the same function stands for a later one with the same id. */
+export interface Dedup {
+  /** 1 to 256 characters, 64 bytes with `attach`. @defaultValue the unique id, which background jobs are given a new one of */
+  readonly id?: string | undefined;
+  /**
+   * `attach`: while the job lives. `drop`: while it lives, and within the window. `throttle`: within the window only, so
+   * that there is at most one new job per window.
+   */
+  readonly mode: 'attach' | 'drop' | 'throttle';
+  /** How long the window is, in milliseconds from the submit that made the job; `throttle` needs one. @defaultValue 0 */
+  readonly windowMs?: number | undefined;
 }
 
 /** How the server keeps the result of a job. */
@@ -90,6 +110,14 @@ export const jobRulesShape = {
   deadline: z.date().optional(),
   delayMs: ms.optional(),
   keepResult: z.strictObject({ ttlMs: ms.optional(), maxBytes: ms.optional() }).optional(),
+  dedup: z
+    .strictObject({
+      id: z.string().min(1).max(256).optional(),
+      mode: z.enum(['attach', 'drop', 'throttle']),
+      windowMs: ms.optional(),
+    })
+    .refine(({ mode, windowMs = 0 }) => mode !== 'throttle' || windowMs > 0, 'throttle needs windowMs')
+    .optional(),
 };
 
 /** The rules among the options of a job, as the server reads them; undefined when there are none. */
@@ -98,8 +126,8 @@ export function toWireRules(
     readonly [K in keyof JobRules]?: JobRules[K] | undefined;
   },
 ): object | undefined {
-  const { serverRetry: retry, ttlMs, deadline, delayMs, keepResult } = given;
-  const rules = { retry, ttlMs, deadlineMs: deadline?.getTime(), delayMs, keepResult };
+  const { serverRetry: retry, ttlMs, deadline, delayMs, keepResult, dedup } = given;
+  const rules = { retry, ttlMs, deadlineMs: deadline?.getTime(), delayMs, keepResult, dedup };
   return Object.values(rules).every((value) => value === undefined) ? undefined : rules;
 }
 
@@ -110,7 +138,7 @@ export function withRules(packet: SubmitPacket, rules: object, priority: Priorit
   let options: object = { ...rules, background, priority };
   if (packet.type === 'SUBMIT_JOB_SCHED')
     throw new InvalidArgumentError(
-      'schedule(): serverRetry, ttlMs, deadline, delayMs and keepResult are for single jobs',
+      'schedule(): serverRetry, ttlMs, deadline, delayMs, keepResult and dedup are for single jobs',
     );
   if (packet.type === 'SUBMIT_JOB_EPOCH')
     options = { ...rules, background: true, runAtMs: Number(packet.epoch) * 1000 };

@@ -28,6 +28,8 @@ export interface JobSettings {
   readonly callbacks: GivenCallbacks | undefined;
   /** What the server is told beyond the protocol, as it reads it. */
   readonly rules: object | undefined;
+  /** It may be answered with a job that another one of this client is. */
+  readonly sharesJobs: boolean;
   /** Whether it may be tried more than once, or has a time-out for all of it: most jobs need not keep track of that. */
   readonly repeatable: boolean;
 }
@@ -94,6 +96,7 @@ const INITIAL: JobSettings = {
   signal: undefined,
   callbacks: undefined,
   rules: undefined,
+  sharesJobs: false,
   repeatable: false,
 };
 
@@ -150,6 +153,7 @@ function fillIn(given: Given, defaults: JobSettings): JobSettings {
     signal: given.signal,
     callbacks: pickCallbacks(given),
     rules: toWireRules(given),
+    sharesJobs: given.dedup !== undefined,
   };
   return { ...settings, repeatable: isRepeatable(settings) };
 }

@@ -1,8 +1,8 @@
 import { type Connection, ConnectionLostError, type ReplyHandler } from '@gearman/pool';
-import { type Extension, type Packet, request } from '@gearman/protocol';
-import type { SubmitPacket } from './submission.ts';
+import { type Extension, request } from '@gearman/protocol';
+import type { CreatedPacket, SubmitPacket } from './submission.ts';
 
-type CreatedHandler = ReplyHandler<Packet<'JOB_CREATED'>>;
+type CreatedHandler = ReplyHandler<CreatedPacket>;
 
 /** What some packets need a server to agree on before. */
 const EXTENSIONS: { readonly [T in SubmitPacket['type']]?: Extension } = { SUBMIT_SCHEDULE: 'x-schedule' };

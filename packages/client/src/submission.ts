@@ -24,6 +24,9 @@ export type SubmitPacket = Packet<
   | 'SUBMIT_JOB_WITH'
 >;
 
+/** What a server answers that has a job for a submit; JOB_MERGED: that of an earlier one. */
+export type CreatedPacket = Packet<'JOB_CREATED' | 'JOB_MERGED'>;
+
 /** The packet that submits a job. */
 export function submitPacket(
   background: boolean,
@@ -40,7 +43,7 @@ export function submitPacket(
 export type SendableAttempts = Pick<Attempts, 'begin' | 'current' | 'packet' | 'server' | 'within'>;
 
 /** A job on its way to a server, as the dispatcher sees it. It ends with a call of `Dispatcher.settle()`. */
-export interface Submission extends ReplyHandler<Packet<'JOB_CREATED'>> {
+export interface Submission extends ReplyHandler<CreatedPacket> {
   /** What to send. Forgotten once it was sent: a payload may be large. */
   packet: SubmitPacket | undefined;
   readonly settings: JobSettings;

@@ -5,7 +5,7 @@ import {
   ServerError,
   type UnsupportedError,
 } from '@gearman/pool';
-import { decodeText, type GearmanError, JobRef, type Packet } from '@gearman/protocol';
+import { decodeText, type GearmanError, JobRef } from '@gearman/protocol';
 import type { Awaitable, ValidationError } from '@gearman/protocol/payload';
 import { Attempts } from './attempts.ts';
 import type { OverflowError } from './collection-errors.ts';
@@ -27,7 +27,7 @@ import { toNumber } from './numbers.ts';
 import { keepBytes } from './payload.ts';
 import { refusal } from './refusal.ts';
 import type { PayloadError } from './streams/payload-error.ts';
-import type { SubmitPacket } from './submission.ts';
+import type { CreatedPacket, SubmitPacket } from './submission.ts';
 
 /**
  * What a job goes through, from its submit to its end. {@link Job} is what applications see of it.
@@ -93,6 +93,14 @@ export abstract class TrackedJob<O, C> extends JobStory<O, C> {
     return this.#ref;
   }
 
+  /**
+   * True when it is the job of an earlier submit, see the option `dedup`; false until its server has answered. If that job
+   * was over, this one ends with its result if the server keeps it, else with `ERR_GEARMAN_JOB_FAILED`.
+   */
+  get deduplicated(): boolean {
+    return this.#ref?.deduplicated === true;
+  }
+
   /** Its payload is still to come; then {@link provide} is called. @internal */
   awaitPayload(): void {
     this.packet = undefined;
@@ -116,7 +124,7 @@ export abstract class TrackedJob<O, C> extends JobStory<O, C> {
   }
 
   /** @internal */
-  onReply({ handle }: Packet<'JOB_CREATED'>): void {
+  onReply({ type, handle }: CreatedPacket): void {
     // Only a job that was sent on a connection is answered.
     const connection = this.#connection as Connection;
     // Also when it is over: the server goes on sending, and counts it among those who listen to the handle.
@@ -124,7 +132,7 @@ export abstract class TrackedJob<O, C> extends JobStory<O, C> {
       this.onReplyError(this.#unknown('it answered with the handle of another job'));
       return;
     }
-    const ref = new JobRef(connection.server, handle);
+    const ref = new JobRef(connection.server, handle, type === 'JOB_MERGED');
     if (this.done) {
       this.#onLateRef?.(ref);
       return;
@@ -288,7 +296,8 @@ export abstract class TrackedJob<O, C> extends JobStory<O, C> {
 
   /** Whether a server may make it one with another job: its unique id is said to be that of others, or it is its own. */
   get #shares(): boolean {
-    return this.attempts !== undefined || (this.settings.uniqueId ?? '') !== '';
+    const { uniqueId = '', sharesJobs } = this.settings;
+    return this.attempts !== undefined || uniqueId !== '' || sharesJobs;
   }
 
   #isStepTold(type: 'submitted' | 'created'): boolean {

@@ -30,7 +30,7 @@ export const REPLIES = {
   SUBMIT_JOB_EPOCH: JOB_CREATED,
   SUBMIT_REDUCE_JOB: JOB_CREATED,
   SUBMIT_REDUCE_JOB_BACKGROUND: JOB_CREATED,
-  SUBMIT_JOB_WITH: JOB_CREATED,
+  SUBMIT_JOB_WITH: ['JOB_CREATED', 'JOB_MERGED'],
 } as const satisfies Partial<Record<RequestType, readonly ResponseType[]>>;
 
 /** A request that is answered. */

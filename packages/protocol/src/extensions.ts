@@ -60,4 +60,5 @@ export const EXTENSION_PACKETS = {
     args: [text('functionName'), text('uniqueId'), text('options'), bytes('workload')],
     extension: 'x-schedule',
   },
+  JOB_MERGED: { code: 1006, magic: ['RES'], args: [text('handle')], extension: 'x-submit' },
 } as const satisfies Record<string, PacketDefinition & { readonly extension: Extension }>;

@@ -11,10 +11,21 @@ export class JobRef {
   readonly server: string;
   /** A byte string, as it came in a packet. */
   readonly handle: string;
+  readonly #deduplicated: boolean;
 
-  constructor(server: string, handle: string) {
+  /** @param deduplicated see {@link JobRef.deduplicated} */
+  constructor(server: string, handle: string, deduplicated = false) {
     this.server = server;
     this.handle = handle;
+    this.#deduplicated = deduplicated;
+  }
+
+  /**
+   * True in the answer to a submit with the option `dedup` that made no job: this is the job of an earlier submit, which
+   * stands for it and may be over. It is not part of what {@link JobRef.toString} writes.
+   */
+  get deduplicated(): boolean {
+    return this.#deduplicated;
   }
 
   /** Reads what {@link JobRef.toString} wrote. @throws InvalidArgumentError `ERR_GEARMAN_INVALID_ARGUMENT` */

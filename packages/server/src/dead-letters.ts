@@ -1,4 +1,5 @@
 import type { Engine } from './engine/engine.ts';
+import type { RefusalLog } from './net/refusal-log.ts';
 import type { JobStore } from './store/store.ts';
 
 /** Dead jobs of a function, one dead job, or all. Names and handles are byte strings. */
@@ -21,9 +22,18 @@ export class DeadLetters {
   readonly #engine: Engine;
   readonly #store: JobStore | undefined;
 
-  constructor(engine: Engine, store: JobStore | undefined) {
+  /** @param log is told of those that had to go */
+  constructor(engine: Engine, store: JobStore | undefined, log: RefusalLog) {
     this.#engine = engine;
     this.#store = store;
+    const { afterlife } = engine;
+    afterlife.onDropped = (): void => {
+      const { dropped, dead } = afterlife;
+      log.warn(
+        { droppedDeadJobs: dropped, deadJobs: dead?.size },
+        'dead jobs were dropped: too old or too many',
+      );
+    };
   }
 
   /** False when none are kept. */

@@ -9,6 +9,7 @@ export { ListenError, SpoolError, StoreSilentError } from './errors.ts';
 export type {
   BackoffOptions,
   DeadOptions,
+  DedupOptions,
   FunctionOptions,
   KeepResultOptions,
   ServerRetryOptions,

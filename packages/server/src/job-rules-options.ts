@@ -1,6 +1,7 @@
 import { encodeText } from '@gearman/protocol';
 import { z } from 'zod';
 import type { DeadLimits } from './engine/dead-set.ts';
+import { DEDUP_MODES, type DedupMode, type OwnDedupRules } from './engine/dedup.ts';
 import type { JobRules, RulesOf } from './engine/job-policy.ts';
 import { ATTEMPT_FAILURES, type AttemptFailure } from './engine/retry-policy.ts';
 
@@ -80,6 +81,29 @@ export interface FunctionOptions {
    * @defaultValue not kept, as in gearmand
    */
   readonly keepResult?: KeepResultOptions | undefined;
+  /**
+   * Which submits of it make no job, because an earlier one with the same unique id stands for them. Submits without
+   * one, and the runs of schedules, always make a job.
+   *
+   * @defaultValue those whose unique id a job has that lives, as in gearmand
+   */
+  readonly dedup?: DedupOptions | undefined;
+}
+
+/** When an earlier submit stands for a later one with the same id; the later one is answered with the handle of that job. */
+export interface DedupOptions {
+  /**
+   * `attach`: while the job lives. `drop`: while it lives, and within the window. `throttle`: within the window only, so
+   * that there is at most one new job per window.
+   */
+  readonly mode: DedupMode;
+  /**
+   * How long the window is, in milliseconds from the submit that made the job, at most ten years. It goes on when that
+   * job is over, and with a store over restarts. `throttle` needs one; `attach` does not heed it.
+   *
+   * @defaultValue 0
+   */
+  readonly windowMs?: number | undefined;
 }
 
 /** How the results of jobs are kept. All results together take at most the limit `maxResultBytes`; the oldest go first. */
@@ -156,9 +180,29 @@ export const jobRulesShape = {
     .optional(),
 };
 
+const dedupShape = { mode: z.enum(DEDUP_MODES), windowMs: milliseconds.default(0) };
+const hasWindow = ({ mode, windowMs }: { mode: DedupMode; windowMs: number }): boolean =>
+  mode !== 'throttle' || windowMs > 0;
+const NO_WINDOW = 'throttle needs windowMs';
+
+/** What one submit says of those that are the same. */
+export const dedupSchema: z.ZodType<OwnDedupRules, unknown> = z
+  .strictObject({
+    ...dedupShape,
+    id: z
+      .string()
+      .min(1)
+      .max(256)
+      .refine((id) => !id.includes('\0'), 'must not hold NUL')
+      .transform(encodeText)
+      .optional(),
+  })
+  .refine(hasWindow, NO_WINDOW);
+
 const functionSchema: z.ZodType<JobRules, FunctionOptions> = z.strictObject({
   ...jobRulesShape,
   deadLetterTo: z.string().min(1).transform(encodeText).optional(),
+  dedup: z.strictObject(dedupShape).refine(hasWindow, NO_WINDOW).optional(),
 });
 
 /** Names, or beginnings of names with a `*` behind them. */

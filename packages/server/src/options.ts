@@ -180,6 +180,13 @@ export interface ServerLimits {
    */
   readonly maxResultBytes?: number | undefined;
   /**
+   * Submits that stand for later ones with the same id, see `dedup` of `functions`. Further ones that ask for that get ERROR
+   * `QUEUE_ERROR`. Each takes about 400 bytes of `maxQueueBytes`.
+   *
+   * @defaultValue 100_000
+   */
+  readonly maxDedupIds?: number | undefined;
+  /**
    * Bytes waiting to be read by a peer at which the server stops reading from that peer, and from the workers that send
    * it more, until it has read.
    *
@@ -413,6 +420,7 @@ const limitsSchema: z.ZodType<GivenLimits, ServerLimits> = z.strictObject({
   maxSpoolingFiles: count.default(256),
   maxOutputBytes: count.default(256 * MIB),
   maxResultBytes: count.default(64 * MIB),
+  maxDedupIds: count.default(100_000),
   outboxSoftBytes: count.default(8 * MIB),
   outboxHardBytes: count.default(64 * MIB),
   messageTimeoutMs: milliseconds.default(30_000),

@@ -19,6 +19,8 @@ export interface ServerStats {
   readonly deadJobs: number;
   /** How many of them had to go since the start, because they were too old or too many. */
   readonly droppedDeadJobs: number;
+  /** Submits that stand for later ones with the same id. */
+  readonly dedupIds: number;
   /** What all jobs would take in memory, about. */
   readonly queueBytes: number;
   /** What they do take, about; less than `queueBytes` when some are parked. */

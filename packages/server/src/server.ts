@@ -96,7 +96,7 @@ export class Server extends TypedEmitter<ServerEvent> {
     this.#spool = spoolOptions && new Spool({ options: spoolOptions, limits, limitLog, clock, logger });
     this.#context = {
       engine: this.#engine,
-      deadLetters: new DeadLetters(this.#engine, store),
+      deadLetters: new DeadLetters(this.#engine, store, new RefusalLog(clock, logger)),
       results: new ResultDesk(this.#engine, clock),
       turn: new Turn(() => this.#afterTurn()),
       watch: new ProgressWatch(clock),
@@ -233,6 +233,7 @@ export class Server extends TypedEmitter<ServerEvent> {
       droppedResults: engine.results.dropped,
       deadJobs: engine.afterlife.dead?.size ?? 0,
       droppedDeadJobs: engine.afterlife.dropped,
+      dedupIds: engine.dedup.size,
       queueBytes: engine.sizeBytes,
       memoryBytes: engine.memoryBytes,
       parkedJobs: engine.parking?.count ?? 0,

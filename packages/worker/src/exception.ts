@@ -20,10 +20,15 @@ export function encodeException(thrown: unknown, format: ExceptionFormat): Uint8
   return Buffer.from(format === 'text' ? description.message : JSON.stringify(description));
 }
 
-/** True for what says that another attempt would not help. By name, so that errors of other copies of this package count. */
-export function isNonRetryable(thrown: unknown): boolean {
+/**
+ * True for what says that another attempt would not help. By name, so that errors of other copies of this package count.
+ *
+ * @param codes of errors that say so, too
+ */
+export function isNonRetryable(thrown: unknown, codes: readonly unknown[]): boolean {
   try {
-    return isErrorLike(thrown) && thrown.name === 'NonRetryableError';
+    if (!isErrorLike(thrown)) return false;
+    return thrown.name === 'NonRetryableError' || codes.includes(thrown.code);
   } catch {
     return false;
   }

@@ -16,6 +16,7 @@ export interface JobHost {
   readonly progressIntervalMs: number;
   /** Whether servers were asked to understand more about failures. */
   readonly attempts: boolean;
+  readonly noRetryCodes: readonly (string | number)[];
   /** Largest packet body, in bytes. */
   readonly maxPacketBytes: number;
   /** What this server is to be sent for an exception. */

@@ -194,7 +194,7 @@ export class RunningJob implements WorkerJob {
   exception(error: unknown): void {
     if (this.#state !== 'running') return;
     const data = encodeException(error, this.#host.exceptionFormat);
-    const isFinal = this.#saysMore && isNonRetryable(error);
+    const isFinal = this.#saysMore && isNonRetryable(error, this.#host.noRetryCodes);
     const isSent = isFinal
       ? this.#end(this.#failure({ retry: false, exception: true }, data), 'exception')
       : this.#sendException(data);

@@ -49,6 +49,13 @@ export interface WorkerSettings {
    * @defaultValue false
    */
   readonly attempts?: boolean;
+  /**
+   * With `attempts`: the `code`s of thrown errors after which another attempt would not help, such as `ENOENT`, as if the
+   * handler had thrown a `NonRetryableError`.
+   *
+   * @defaultValue none
+   */
+  readonly noRetryCodes?: readonly (string | number)[];
   /** How often `job.progress()` may send for one job, in milliseconds; 0 for each call. @defaultValue 100 */
   readonly progressIntervalMs?: number;
   /**
@@ -122,6 +129,7 @@ const settingsShape = {
   pollIntervalMs: durationMs.default(10_000),
   grabTimeoutMs: durationMs.default(10_000),
   attempts: z.boolean().default(false),
+  noRetryCodes: z.array(z.union([z.string(), z.number()])).default([]),
   progressIntervalMs: z.number().nonnegative().default(100),
   exceptionFormat: z.enum(EXCEPTION_FORMATS).default('json'),
   exceptionMode: z.enum(EXCEPTION_MODES).default('auto'),

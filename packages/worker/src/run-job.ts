@@ -32,6 +32,7 @@ export class JobRunner implements GrabHost, JobHost {
   readonly pollIntervalMs: number;
   readonly grabTimeoutMs: number;
   readonly attempts: boolean;
+  readonly noRetryCodes: readonly (string | number)[];
   readonly progressIntervalMs: number;
   readonly exceptionFormat: ExceptionFormat;
   readonly maxPacketBytes: number;
@@ -51,6 +52,7 @@ export class JobRunner implements GrabHost, JobHost {
     this.pollIntervalMs = settings.pollIntervalMs;
     this.grabTimeoutMs = settings.grabTimeoutMs;
     this.attempts = settings.attempts;
+    this.noRetryCodes = settings.noRetryCodes;
     this.progressIntervalMs = settings.progressIntervalMs;
     this.exceptionFormat = settings.exceptionFormat;
     this.maxPacketBytes = pool.maxPacketBytes;

@@ -39,6 +39,7 @@ const LIMITS: { readonly [K in keyof Required<ServerLimits>]: Limit } = {
   maxSpoolingFiles: count('large payloads that may come at the same time; further ones wait', '256'),
   maxOutputBytes: bytes('output that waits for all peers; past it those with the most are closed', '256 MiB'),
   maxResultBytes: bytes('memory of all results that are kept; the oldest go first', '64 MiB'),
+  maxDedupIds: count('submits that stand for later ones; more are answered with QUEUE_ERROR', '100000'),
   outboxSoftBytes: bytes('output that waits for a peer, past which it and its workers have to wait', '8 MiB'),
   outboxHardBytes: bytes('output that waits for a peer, past which it is disconnected', '64 MiB'),
   messageTimeoutMs: milliseconds('how long a message may take to arrive', '30000'),

@@ -47,6 +47,7 @@ const GOOD: Readonly<Record<string, readonly [text: string, value: unknown][]>> 
   'max-spooling-files': [['1', 1]],
   'max-output-bytes': [['1', 1]],
   'max-result-bytes': [['1', 1]],
+  'max-dedup-ids': [['1', 1]],
   'outbox-soft-bytes': [['1', 1]],
   'outbox-hard-bytes': [['1', 1]],
   'message-timeout-ms': [['0', 0]],

@@ -43,6 +43,8 @@ export class Afterlife {
   readonly #dead: DeadSet | undefined;
   /** Dead jobs since the start that had to go for newer ones or were too old. */
   dropped = 0;
+  /** Told when some had to go. Must not call back into the engine. */
+  onDropped: (() => void) | undefined;
 
   constructor(parts: AfterlifeParts) {
     this.#parts = parts;
@@ -137,11 +139,13 @@ export class Afterlife {
 
   /** Those that are too old or too many go. */
   purge(): void {
+    const before = this.dropped;
     const now = this.#parts.now();
     for (let old = this.#dead?.takeSurplus(now); old !== undefined; old = this.#dead?.takeSurplus(now)) {
       this.#parts.ledger?.doneNumber(old.number);
       this.dropped++;
     }
+    if (this.dropped > before) this.onDropped?.();
   }
 
   #bury(dead: DeadJob): void {

@@ -37,6 +37,8 @@ export interface EngineOptions {
   readonly dead?: DeadLimits | undefined;
   /** Memory of all results that are kept. */
   readonly maxResultBytes?: number | undefined;
+  /** Jobs that stand for further submits; see `JobRules.dedup`. */
+  readonly maxDedupIds?: number | undefined;
   /** From 0 to 1. */
   readonly random?: (() => number) | undefined;
 }

@@ -1,5 +1,6 @@
 import type { StoredJob } from '../store/store.ts';
 import { Afterlife } from './afterlife.ts';
+import { Dedup } from './dedup.ts';
 import { Departures } from './departures.ts';
 import { Effort } from './effort.ts';
 import type { EngineOptions } from './engine-options.ts';
@@ -47,6 +48,8 @@ export class Engine {
   readonly results: Results;
   /** Which jobs are in memory; undefined when all of them are, as nothing else has them. */
   readonly parking: Parking | undefined;
+  /** Submits that stand for those that come later. */
+  readonly dedup: Dedup;
   readonly #maxFunctionsPerConnection: number;
   readonly #ledger: Ledger | undefined;
   readonly #functions: FunctionTable;
@@ -90,6 +93,7 @@ export class Engine {
     const parts = { functions: this.#functions, jobs: this.#jobs, wakeUps: this.#wakeUps };
     this.parking =
       ledger === undefined ? undefined : new Parking({ ...parts, ledger, maxMemoryBytes, parkAboveBytes });
+    this.dedup = new Dedup(options.maxDedupIds ?? 0, this.#jobs, ledger, () => clock.now());
     this.#life = new JobLife({
       ...parts,
       timers: this.#timers,
@@ -101,13 +105,15 @@ export class Engine {
       requeue: options.requeue,
       afterlife: this.afterlife,
       results: this.results,
+      dedup: this.dedup,
       random: options.random ?? Math.random,
     });
     this.#registrations = new Registrations(this.#functions, this.#turns, this.#wakeUps, this.#effort);
     this.#departures = new Departures(this.#life, watchers);
     this.#submissions = new Submissions(this.#functions, this.#jobs, this.#life, watchers, this.parking, {
       ...options,
-      otherBytes: () => this.afterlife.dead?.sizeBytes ?? 0,
+      dedup: this.dedup,
+      otherBytes: () => (this.afterlife.dead?.sizeBytes ?? 0) + this.dedup.sizeBytes,
       now: () => clock.now(),
     });
     this.reports = new Reports(this.#jobs, this.#life, this.#effort);
@@ -193,12 +199,12 @@ export class Engine {
 
   // Clients
 
-  /** Makes a job, or attaches the client to the one with the same function and unique id. */
+  /** Makes a job, or attaches the client to that which stands for it; one in the state `ended` is over: see {@link Results.tell}. */
   submit(peer: Peer, submission: Submission): Submitted {
     return this.#submissions.submit(peer, submission);
   }
 
-  handleOf(job: Job): string {
+  handleOf(job: Pick<Job, 'number'>): string {
     return this.#jobs.handleOf(job);
   }
 
@@ -316,6 +322,7 @@ export class Engine {
   restoreSetting(key: string, value: string): string | undefined {
     this.#settings.restore(key, value);
     this.results.restore(key, value);
+    this.dedup.restore(key, value);
     return this.schedules.restore(key, value);
   }
 
@@ -354,7 +361,7 @@ export class Engine {
   /** In how many milliseconds {@link advance} has something to do; undefined for nothing. */
   nextDelayMs(): number | undefined {
     if (this.#departures.pending) return 0;
-    const wallAt = earlier(this.afterlife.nextAtMs, this.results.nextAtMs);
+    const wallAt = earlier(earlier(this.afterlife.nextAtMs, this.results.nextAtMs), this.dedup.nextAtMs);
     const delayMs = this.#timers.nextDelayMs(this.#wakeUps.nextAt, wallAt);
     return earlier(delayMs, this.schedules.nextDelayMs());
   }
@@ -367,6 +374,7 @@ export class Engine {
     this.#life.expire();
     this.afterlife.purge();
     this.results.purge();
+    this.dedup.purge();
     this.#life.timeOut();
     this.#wakeUps.advance();
   }

@@ -1,5 +1,6 @@
 import type { Afterlife } from './afterlife.ts';
 import type { DeathReason } from './dead-set.ts';
+import type { Dedup } from './dedup.ts';
 import type { FunctionTable } from './function-table.ts';
 import { isAbandoned, type Job, NORMAL } from './job.ts';
 import type { JobTable } from './job-table.ts';
@@ -34,6 +35,7 @@ export interface JobLifeParts {
   readonly requeue: 'head' | 'tail';
   readonly afterlife: Afterlife;
   readonly results: Results;
+  readonly dedup: Dedup;
   /** From 0 to 1, for the jitter of delays. */
   readonly random: () => number;
 }
@@ -52,6 +54,7 @@ export class JobLife {
   readonly #where: 'head' | 'tail';
   readonly #afterlife: Afterlife;
   readonly #results: Results;
+  readonly #dedup: Dedup;
   readonly #random: () => number;
   #lastOrder = 0;
   #firstOrder = 0;
@@ -70,6 +73,7 @@ export class JobLife {
     this.#where = parts.requeue;
     this.#afterlife = parts.afterlife;
     this.#results = parts.results;
+    this.#dedup = parts.dedup;
     this.#random = parts.random;
   }
 
@@ -115,6 +119,7 @@ export class JobLife {
     } else {
       job.fn.storing--;
       this.#jobs.freeUniqueId(job);
+      this.#dedup.ended(job, true);
       this.#forget(job);
       this.#functions.noteUse(job.fn);
     }
@@ -346,6 +351,7 @@ export class JobLife {
     this.#leavePlace(job);
     this.#watchers.detachAll(job);
     this.#jobs.freeUniqueId(job);
+    this.#dedup.ended(job, how === 'abandoned');
     const fate = reason === undefined ? undefined : this.#afterlife.fateOf(job);
     if (fate === undefined && job.commit !== undefined) this.#ledger?.done(job);
     this.#observer?.jobEnded(job, how, fate);
@@ -369,6 +375,7 @@ export class JobLife {
     this.#leavePlace(job);
     this.#watchers.detachAll(job);
     this.#jobs.freeUniqueId(job);
+    this.#dedup.ended(job, false);
     if (job.commit !== undefined) this.#ledger?.done(job);
     this.#observer?.jobEnded(job, 'cancelled', undefined);
     if (job.policy !== undefined) {

@@ -1,5 +1,6 @@
 import type { Alarm } from './alarm-heap.ts';
 import type { DeathReason } from './dead-set.ts';
+import type { DedupRules } from './dedup.ts';
 import type { Job } from './job.ts';
 import type { KeepRules } from './results.ts';
 import type { RetryPolicy } from './retry-policy.ts';
@@ -13,6 +14,8 @@ export interface JobRules {
   readonly deadLetterTo?: string | undefined;
   /** Its result is kept when it is over. */
   readonly keepResult?: KeepRules | undefined;
+  /** Which submits of it are the same. */
+  readonly dedup?: DedupRules | undefined;
 }
 
 /** What is said of the jobs of a function, by its name. */

@@ -41,8 +41,9 @@ export class JobSource {
     return this.#jobs.takeNumber();
   }
 
+  /** A schedule has rules of its own for runs that are too many: no earlier job stands for a run. */
   submit(submission: Submission): Submitted {
-    return this.#submissions.submit(this.#peer, submission);
+    return this.#submissions.submit(this.#peer, submission, false);
   }
 
   /** The job that a submit would merge into; the number of a parked one. */

@@ -67,7 +67,7 @@ export class JobTable {
     this.#lastNumber = Math.max(this.#lastNumber, lastNumber);
   }
 
-  handleOf(job: Job): string {
+  handleOf(job: Pick<Job, 'number'>): string {
     return this.#prefix + job.number;
   }
 
@@ -82,6 +82,12 @@ export class JobTable {
     if (this.parked.count === 0) return 0;
     const number = this.numberOf(handle) ?? 0;
     return this.parked.has(number) ? number : 0;
+  }
+
+  /** The job of a number, unless it is over or parked. */
+  living(number: number): Job | undefined {
+    const job = this.#byNumber.get(number);
+    return job?.state === 'cancelled' ? undefined : job;
   }
 
   /** The number in a handle of this server; undefined for any other text. */

@@ -3,6 +3,7 @@ import type { Job } from './job.ts';
 import type { Ledger } from './ledger.ts';
 import type { JobEnd } from './observer.ts';
 import { keepPayload, type Payload, payloadBytes, payloadSizeBytes } from './payload.ts';
+import type { PeerPort } from './peer.ts';
 
 /** How long the result of a job is kept, and how large it may be. */
 export interface KeepRules {
@@ -60,6 +61,13 @@ export class Results {
 
   get(number: number): KeptResult | undefined {
     return this.#kept.get(number);
+  }
+
+  /** Tells a client that waits for a job that is over what is known of it: its result if that is kept, else that it failed. */
+  tell(port: PeerPort, number: number, handle: string): void {
+    const kept = this.#kept.get(number);
+    if (kept?.state === 'complete') port.complete(handle, payloadBytes(kept.data));
+    else port.fail(handle);
   }
 
   /** A job is over. @param said its result, or what an exception carried */

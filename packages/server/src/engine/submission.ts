@@ -1,3 +1,4 @@
+import type { OwnDedupRules } from './dedup.ts';
 import type { Job, Priority } from './job.ts';
 import type { OwnRules } from './job-policy.ts';
 import type { PayloadFile } from './payload-file.ts';
@@ -14,6 +15,8 @@ export interface Submission {
   readonly reducer: string | undefined;
   /** What it says beyond the protocol. */
   readonly rules?: OwnRules | undefined;
+  /** Whether an earlier submit stands for it, in place of what its function says. */
+  readonly dedup?: OwnDedupRules | undefined;
 }
 
 /**
@@ -34,6 +37,7 @@ export type SubmitRefusal =
   | 'too-many-jobs'
   | 'memory-full'
   | 'no-memory'
+  | 'too-many-dedup-ids'
   | 'shutting-down';
 
 /** Why a CAN_DO registered nothing. */

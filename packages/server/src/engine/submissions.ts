@@ -1,6 +1,8 @@
 import { MAX_FUNCTION_NAME_BYTES } from '@gearman/protocol';
+import type { Dedup } from './dedup.ts';
 import type { FunctionTable } from './function-table.ts';
-import { Job } from './job.ts';
+import type { GearmanFunction } from './gearman-function.ts';
+import { Job, NORMAL } from './job.ts';
 import type { JobLife } from './job-life.ts';
 import { JobPolicy } from './job-policy.ts';
 import { findParkedTwin, findTwin, type JobTable } from './job-table.ts';
@@ -25,6 +27,7 @@ export interface SubmissionOptions {
   readonly maxMemoryBytes: number;
   /** What keeps background jobs, if anything does. */
   readonly ledger?: Ledger | undefined;
+  readonly dedup: Dedup;
   /** What else takes of the memory for jobs. */
   readonly otherBytes: () => number;
   /** Milliseconds since 1970. */
@@ -84,17 +87,28 @@ export class Submissions {
     return this.sizeBytes - this.#jobs.sizeBytes + this.#jobs.memoryBytes;
   }
 
-  submit(peer: Peer, submission: Submission): Submitted {
+  /**
+   * @param heedsDedup false: it stands for itself, whatever its function says
+   * @returns a job in the state `ended` when one that is over stands for it
+   */
+  submit(peer: Peer, submission: Submission, heedsDedup = true): Submitted {
     const { functionName, uniqueId, workload, priority, background, runAtMs, reducer, rules } = submission;
     if (uniqueId.length > MAX_UNIQUE_BYTES) return 'unique-too-large';
     if (reducer !== undefined && reducer.length > MAX_UNIQUE_BYTES) return 'reducer-too-large';
     if (peer.streaming && !background && uniqueId !== '') return 'unique-in-stream';
     if (this.draining) return 'shutting-down';
-    const { ledger } = this.#options;
+    const { ledger, dedup } = this.#options;
     if (background && ledger !== undefined && functionName.length > MAX_FUNCTION_NAME_BYTES)
       return 'function-too-large';
     const fn = this.#functions.use(functionName);
     if (fn === undefined) return 'too-many-functions';
+    const same = heedsDedup ? (submission.dedup ?? fn.rules?.dedup) : undefined;
+    const key = same && dedup.keyOf(fn, uniqueId, workload, same);
+    if (key !== undefined) {
+      if (peer.streaming && !background) return 'unique-in-stream';
+      const first = dedup.holder(key, background);
+      if (first !== undefined) return this.#merge(first, fn, peer, background);
+    }
     const twin = findTwin(fn, uniqueId, workload);
     if (twin !== undefined) return this.#join(twin, peer, background);
     const parkedTwin = findParkedTwin(this.#jobs, fn, uniqueId, workload);
@@ -104,6 +118,7 @@ export class Submissions {
     if (this.#jobs.size >= this.#options.maxJobs) return 'too-many-jobs';
     const full = this.#findFull(payloadSizeBytes(workload));
     if (full !== undefined) return full;
+    if (key !== undefined && dedup.isFull) return 'too-many-dedup-ids';
     const limit = fn.maxQueue[priority];
     if (limit > 0 && fn.total >= limit) return 'queue-full';
     const number = this.#jobs.takeNumber();
@@ -114,6 +129,7 @@ export class Submissions {
     if (!background) this.#watchers.attach(job, peer);
     if (background && ledger !== undefined) this.#life.store(job, runAtMs, ledger);
     else this.#life.begin(job, runAtMs);
+    if (key !== undefined && same !== undefined) dedup.claim(key, job, same);
     return job;
   }
 
@@ -123,6 +139,17 @@ export class Submissions {
     if (this.memoryBytes + moreBytes <= maxMemoryBytes) return undefined;
     this.#parking?.makeRoom(moreBytes + this.memoryBytes - this.#jobs.memoryBytes);
     return this.memoryBytes + moreBytes <= maxMemoryBytes ? undefined : 'no-memory';
+  }
+
+  /** An earlier job stands for this one. */
+  #merge(number: number, fn: GearmanFunction, peer: Peer, background: boolean): Submitted {
+    const first = this.#jobs.living(number);
+    if (first !== undefined) return this.#join(first, peer, background);
+    if (this.#jobs.parked.has(number)) return this.#findFull(0) ?? number;
+    const past = new Job(number, fn, '', '', NORMAL, background, undefined);
+    // To be told by Results.tell().
+    past.state = 'ended';
+    return past;
   }
 
   /** The job is there already: a foreground submit waits for it, too, a background one makes it stay. */

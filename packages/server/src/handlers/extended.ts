@@ -2,7 +2,7 @@ import { decodeOptions, encodeText, type Packet, SERVER_ERRORS } from '@gearman/
 import { z } from 'zod';
 import { HIGH, LOW, NORMAL } from '../engine/job.ts';
 import type { OwnRules } from '../engine/job-policy.ts';
-import { jobRulesShape, LONGEST_MS } from '../job-rules-options.ts';
+import { dedupSchema, jobRulesShape, LONGEST_MS } from '../job-rules-options.ts';
 import type { Session } from '../net/session.ts';
 import { submit } from './submit.ts';
 import { report } from './work.ts';
@@ -19,6 +19,7 @@ const submitSchema = z.strictObject({
   runAtMs: moment.optional(),
   delayMs: z.number().min(0).max(LONGEST_MS).optional(),
   deadlineMs: moment.optional(),
+  dedup: dedupSchema.optional(),
   reducer: z.string().min(1).transform(encodeText).optional(),
 });
 
@@ -62,8 +63,12 @@ export function submitWith(session: Session, packet: Packet<'SUBMIT_JOB_WITH'>):
   if (options === undefined) return;
   const { background, priority, reducer, delayMs, retry, ttlMs, deadlineMs, keepResult } = options;
   const { runAtMs = delayMs === undefined ? 0 : session.context.clock.now() + delayMs } = options;
-  const rules: OwnRules = definedOnly({ retry, ttlMs, deadlineMs, keepResult });
-  submit(session, packet, PRIORITIES[priority], background, runAtMs, reducer, rules);
+  const rules = definedOnly({ retry, ttlMs, deadlineMs, keepResult });
+  const { dedup } = options;
+  // To attach is what unique ids are for.
+  const uniqueId = dedup?.mode === 'attach' ? (dedup.id ?? packet.uniqueId) : packet.uniqueId;
+  const job = { ...packet, uniqueId };
+  submit(session, job, PRIORITIES[priority], background, runAtMs, reducer, rules, dedup);
 }
 
 export function failWith(session: Session, packet: Packet<'WORK_FAIL_WITH'>): void {
@@ -91,7 +96,8 @@ export function getResult(session: Session, { handle, options }: Packet<'GET_RES
   session.context.results.ask({ session, handle, tag: data?.tag ?? '' }, data?.waitMs ?? 0);
 }
 
-/** What is undefined must not stand before what the function of a job says. */
-function definedOnly(rules: OwnRules): OwnRules {
-  return Object.fromEntries(Object.entries(rules).filter(([, value]) => value !== undefined));
+/** What is undefined must not stand before what the function of a job says. A job of which nothing is said can be parked. */
+function definedOnly(rules: OwnRules): OwnRules | undefined {
+  const defined = Object.entries(rules).filter(([, value]) => value !== undefined);
+  return defined.length === 0 ? undefined : Object.fromEntries(defined);
 }

@@ -38,6 +38,7 @@ export const REFUSALS: { readonly [R in SubmitRefusal | RegisterRefusal]: Refusa
   'too-many-jobs': { error: SERVER_ERRORS.queueFull, limit: 'maxJobs' },
   'memory-full': { error: SERVER_ERRORS.queueFull, limit: 'maxQueueBytes' },
   'no-memory': { error: SERVER_ERRORS.queueFull, limit: 'maxMemoryBytes' },
+  'too-many-dedup-ids': { error: SERVER_ERRORS.queueFull, limit: 'maxDedupIds' },
   'too-many-functions': { error: OWN_ERRORS.tooManyFunctions, limit: 'maxFunctions' },
   'too-many-registrations': { error: OWN_ERRORS.tooManyFunctions, limit: 'maxFunctionsPerConnection' },
   'shutting-down': { error: OWN_ERRORS.shuttingDown },

@@ -1,5 +1,6 @@
 import type { Packet, PacketType } from '@gearman/protocol';
 import { leadingInteger } from '../decimal.ts';
+import type { OwnDedupRules } from '../engine/dedup.ts';
 import { HIGH, LOW, NORMAL, type Priority } from '../engine/job.ts';
 import type { OwnRules } from '../engine/job-policy.ts';
 import type { Session } from '../net/session.ts';
@@ -48,6 +49,7 @@ export function submit(
   runAtMs: number,
   reducer: string | undefined,
   rules?: OwnRules,
+  dedup?: OwnDedupRules,
 ): void {
   const { engine } = session.context;
   // A large payload has gone another way than its packet.
@@ -57,23 +59,29 @@ export function submit(
     return;
   }
   const submission = {
-    ...{ functionName, uniqueId, workload: payload, priority, background, runAtMs, reducer, rules },
+    ...{ functionName, uniqueId, workload: payload, priority, background, runAtMs, reducer, rules, dedup },
   };
+  const before = engine.lastNumber;
   const job = engine.submit(session.peer, submission);
   if (typeof job === 'string') {
     session.sendRefusal(REFUSALS[job]);
     return;
   }
+  const number = typeof job === 'number' ? job : job.number;
+  // Only who asks knows the other answer.
+  const type = dedup !== undefined && number <= before ? 'JOB_MERGED' : 'JOB_CREATED';
+  const created = { type, magic: 'RES', handle: engine.handleOf({ number }) } as const;
   if (typeof job === 'number') {
-    if (background) session.send({ type: 'JOB_CREATED', magic: 'RES', handle: engine.handlePrefix + job });
+    if (background) session.send(created);
     else session.recall(job);
     return;
   }
-  const created: Packet = { type: 'JOB_CREATED', magic: 'RES', handle: engine.handleOf(job) };
   const { commit } = job;
   // A client that waits for the result learns by itself that there will be none; only a promise has to be durable first.
   if (background && typeof commit === 'object') session.sendWhenStored(created, commit);
   else session.send(created);
+  if (job.state === 'ended' && !background)
+    engine.results.tell(session.peer.port, job.number, created.handle);
 }
 
 export const submitHandlers = {

@@ -30,6 +30,7 @@ const STATUS: { readonly [R in SubmitRefusal]: number } = {
   'too-many-jobs': 503,
   'memory-full': 503,
   'no-memory': 503,
+  'too-many-dedup-ids': 503,
   'too-many-functions': 503,
   'shutting-down': 503,
 };
@@ -131,7 +132,10 @@ export class HttpExchange
       return;
     }
     this.#jobHeaders = { 'X-Gearman-Job-Handle': engine.handleOf(job) };
-    if (!this.#submission.background) return;
+    if (!this.#submission.background) {
+      if (job.state === 'ended') engine.results.tell(this, job.number, engine.handleOf(job));
+      return;
+    }
     const { commit } = job;
     if (typeof commit === 'object') {
       this.#commit = commit;

@@ -380,3 +380,18 @@ describe('recordings of gearmand', () => {
     };
   }
 });
+
+test('an earlier job stands for a further one, also when it is over', async () => {
+  const functions = { f: { dedup: { mode: 'throttle', windowMs: 60_000 }, keepResult: {} } } as const;
+  const running = await startHttp({ functions });
+  const headers = { 'X-Gearman-Unique': 'u' };
+  const background = { ...headers, 'X-Gearman-Background': 'true' };
+  const worker = await startWorker(running);
+  const first = await ask(running, '/f', { body: 'one', headers: background });
+  await worker.ask(grab(), workComplete(first.handle ?? '', 'done'));
+  const second = await ask(running, '/f', { body: 'two', headers: background });
+  expect(second).toMatchObject({ handle: first.handle, status: 200 });
+  const waiting = await ask(running, '/f', { body: 'three', headers });
+  expect(waiting).toMatchObject({ handle: first.handle, status: 200, body: 'done' });
+  expect(running.server.stats).toMatchObject({ jobs: 0, counters: { queued: 1 } });
+});

@@ -84,6 +84,24 @@ describe('jobs for which memory has no room', () => {
     expect(await drain(await running.connect(), 'f', 8)).toEqual([...countUp(6), 'foreground', 'last']);
   });
 
+  test('stand for further submits with the same id', async () => {
+    const { running, client } = await startParked(6, { limits: { maxMemoryBytes: 5000 } });
+    const ask = (background: boolean): Packet =>
+      request('SUBMIT_JOB_WITH', {
+        ...{ functionName: 'f', uniqueId: '', workload: Buffer.from(work(7)) },
+        options: JSON.stringify({ background, dedup: { mode: 'drop', id: 'd' } }),
+      });
+    await client.ask(request('OPTION_REQ', { option: 'x-submit' }));
+    const before = running.server.stats.parkedJobs;
+    const [created = ''] = read(await client.ask(ask(true)));
+    expect(running.server.stats.parkedJobs).toBeGreaterThan(before);
+    const merged = created.replace('JOB_CREATED', 'JOB_MERGED');
+    expect(read(await client.ask(ask(true), ask(false)))).toEqual([merged, merged]);
+    expect(await drain(await running.connect(), 'f', 7)).toEqual(countUp(7));
+    expect(read(await client.arrived())).toEqual([`WORK_COMPLETE ${created.split(' ')[1]}|`]);
+    expect(running.server.stats).toMatchObject({ jobs: 0, dedupIds: 0 });
+  });
+
   test('are counted, and found by handle and by unique id', async () => {
     const { client, lastHandle } = await startParked(8);
     expect(

@@ -183,6 +183,30 @@ describe('a store', () => {
   });
 });
 
+describe('dead jobs that go', () => {
+  test('are counted, and logged once a minute', async () => {
+    const lines: object[] = [];
+    const log = () => {};
+    const logger = {
+      ...{ debug: log, info: log, error: log },
+      warn: (fields: object, message: string) => lines.push({ ...fields, message }),
+    };
+    const clock = new FakeClock();
+    const running = await startServer({ dead: { max: 1, maxAgeMs: 120_000 }, clock, logger });
+    const worker = await running.connect();
+    await worker.ask(canDo('f'));
+    for (let i = 0; i < 3; i++) {
+      await worker.ask(submitBackground('f'));
+      await failNext(worker);
+    }
+    const line = { deadJobs: 1, message: 'dead jobs were dropped: too old or too many' };
+    expect(lines).toEqual([{ ...line, droppedDeadJobs: 1 }]);
+    clock.advance(120_000);
+    expect(lines.slice(1)).toEqual([{ ...line, deadJobs: 0, droppedDeadJobs: 3 }]);
+    expect(running.server.stats).toMatchObject({ deadJobs: 0, droppedDeadJobs: 3 });
+  });
+});
+
 describe('the text command dead', () => {
   test('lists, requeues and deletes: one, those of a function, or all', async () => {
     const running = await startServer({ dead: {} });

@@ -1,4 +1,5 @@
 import { latin1Slice } from '@gearman/protocol';
+import type { OwnDedupRules } from '../../src/engine/dedup.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import type { EngineOptions } from '../../src/engine/engine-options.ts';
 import { HIGH, type Job, LOW, NORMAL, type Priority } from '../../src/engine/job.ts';
@@ -33,6 +34,7 @@ export interface SubmitWish {
   readonly reducer?: string;
   /** What it says beyond the protocol. */
   readonly rules?: OwnRules;
+  readonly dedup?: OwnDedupRules;
 }
 
 /** A connection that writes down what it is told, one short line each. */
@@ -99,7 +101,10 @@ export class TestPeer implements PeerPort {
       runAtMs: inSeconds === undefined ? 0 : this.#world.clock.wallMs + inSeconds * 1000,
       reducer: wish.reducer,
       rules: wish.rules,
+      dedup: wish.dedup,
     });
+    if (typeof job === 'object' && job.state === 'ended' && wish.background !== true)
+      this.#world.engine.results.tell(this, job.number, this.#world.handle(job.number));
     return typeof job === 'object' ? job.number : job;
   }
 
