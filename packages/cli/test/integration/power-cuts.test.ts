@@ -90,7 +90,7 @@ async function open(directory: string, segmentBytes: number) {
   const journal = createJournal({ directory, segmentBytes });
   const { jobs: stored } = await journal.open();
   const jobs: StoredJob[] = [];
-  for await (const job of stored) jobs.push(job);
+  for await (const job of stored) jobs.push({ ...job, payload: Buffer.from(job.payload) });
   const { report } = journal;
   const put = {
     ...{ number: 1e9, functionName: 'f', uniqueId: '', payload: Buffer.from('x'), priority: 1 as const },

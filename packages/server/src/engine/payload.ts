@@ -20,10 +20,13 @@ const FILE_BYTES = 512;
 const MOST_BESIDE_BYTES = 1024;
 const NO_BYTES = new Uint8Array(0);
 
-/** Copies bytes out of a buffer that will be reused, or is much larger. */
+/** A payload of a packet: copied out of a buffer that will be reused or is much larger, else kept as it is. */
 export function keepPayload(bytes: Uint8Array): HeldPayload {
+  return bytes.length > LARGEST_STRING_BYTES && hasOwnMemory(bytes) ? bytes : copyPayload(bytes);
+}
+
+function copyPayload(bytes: Uint8Array): HeldPayload {
   if (bytes.length <= LARGEST_STRING_BYTES) return latin1Slice(bytes, 0, bytes.length);
-  if (hasOwnMemory(bytes)) return bytes;
   const copy = Buffer.allocUnsafeSlow(bytes.length);
   copy.set(bytes);
   return copy;
@@ -39,7 +42,7 @@ function hasOwnMemory(bytes: Uint8Array): boolean {
 
 /** The payload of a job that comes from a store. */
 export function storedPayload({ payload, payloadFile }: StoredJob): Payload {
-  return payloadFile === undefined ? keepPayload(payload) : new PayloadFile(payloadFile);
+  return payloadFile === undefined ? copyPayload(payload) : new PayloadFile(payloadFile);
 }
 
 /** The bytes of a payload, none of one in a file. Do not change them. */
