@@ -14,6 +14,7 @@ export type {
   KeepResultOptions,
   ServerRetryOptions,
 } from './job-rules-options.ts';
+export type { ServerLimits } from './limits.ts';
 export type { LimitCounters, LimitName } from './net/limit-log.ts';
 export type { ServerAddress } from './net/listen.ts';
 export {
@@ -21,7 +22,6 @@ export {
   type ListenOptions,
   LOG_LEVELS,
   type LogLevel,
-  type ServerLimits,
   type ServerOptions,
 } from './options.ts';
 export {

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '@gearman/events';
-import type { CheckedLimits } from '../options.ts';
+import type { CheckedLimits } from '../limits.ts';
 import { UNIX_SOCKET } from './address.ts';
 import type { LimitLog, LimitName } from './limit-log.ts';
 import type { OutputPool } from './output-pool.ts';

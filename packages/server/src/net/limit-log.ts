@@ -1,5 +1,5 @@
 import type { Clock, Logger } from '@gearman/events';
-import type { CheckedLimits } from '../options.ts';
+import type { CheckedLimits } from '../limits.ts';
 import { RefusalLog } from './refusal-log.ts';
 
 /** A limit, by the name of its option. */

@@ -1,7 +1,8 @@
 import type { Clock, Logger } from '@gearman/events';
 import type { DeadLetters } from '../dead-letters.ts';
 import type { Engine } from '../engine/engine.ts';
-import type { CheckedLimits, LogLevel } from '../options.ts';
+import type { CheckedLimits } from '../limits.ts';
+import type { LogLevel } from '../options.ts';
 import type { ResultDesk } from '../result-desk.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { StoredJob } from '../store/store.ts';
