@@ -132,7 +132,7 @@ const commands = fc.oneof(
   }),
   command(3, 'cancel', { job }),
   command(2, 'requeue-dead', { job }),
-  command(1, 'delete-dead', { job }),
+  command(2, 'delete-dead', { job }),
   command(1, 'create-function', { fn }),
   command(1, 'drop-function', { fn }),
   command(2, 'max-queue', { fn, limits: fc.tuple(limit, limit, limit) }),
