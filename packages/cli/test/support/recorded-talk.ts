@@ -31,6 +31,7 @@ const ENDS = new Set(['WORK_COMPLETE', 'WORK_FAIL', 'WORK_EXCEPTION']);
 interface Session {
   readonly input: StreamParser;
   readonly output: StreamParser;
+  readonly acceptedAt: number;
   /** Submits without an answer. */
   readonly waiting: Asked[];
 }
@@ -61,11 +62,13 @@ export function readTalk(calls: readonly Syscall[]): Talk {
 
   for (const { name, fd, strings, result, startedAt, endedAt } of calls) {
     if (name.startsWith('accept') && result !== undefined && result >= 0) {
-      sessions.set(result, { input: new StreamParser(), output: new StreamParser(), waiting: [] });
+      const parsers = { input: new StreamParser(), output: new StreamParser() };
+      sessions.set(result, { ...parsers, acceptedAt: endedAt, waiting: [] });
     }
     const session = sessions.get(fd);
     if (session === undefined || result === undefined || result < 0) continue;
-    if (name === 'close') sessions.delete(fd);
+    // A file of another thread may have had the number until just before: its close ends after the accept.
+    if (name === 'close' && startedAt > session.acceptedAt) sessions.delete(fd);
     const bytes = Buffer.concat(strings).subarray(0, result);
     if (READS.has(name))
       for (const packet of packetsIn(session.input, bytes)) heard(session, packet, endedAt);
